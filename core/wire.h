@@ -1,0 +1,238 @@
+/*
+ * wire.h - everything that crosses the process border, in one versioned header.
+ *
+ * Two layouts are read by other processes: the log file (a mapped ring) and the region (a
+ * structure inside the shim's own data, found through an ELF note and read with
+ * process_vm_readv(2)). Both carry a version; a reader refuses a version it does not know.
+ * All integers are in the byte order of the machine; both sides are built for the same one.
+ *
+ * Rank 0: includes nothing of linger. Used by core, preload and tools alike.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LGR_WIRE_H
+#define LGR_WIRE_H
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define LGR_WIRE_VERSION 1u
+
+/* ------------------------------------------------------------------ names */
+
+/*
+ * Events of the log. The second column is the name in `linger log` and in JSON; the third says
+ * whether it is a call of the program (listed only by `linger log --calls`) or an event.
+ */
+#define LGR_EVENTS(X)                                                                              \
+	X(START, "start", 0)                                                                       \
+	X(OPEN, "open", 0)                                                                         \
+	X(REQUEST, "request", 0)                                                                   \
+	X(KEEP, "keep", 0)                                                                         \
+	X(REOPEN, "reopen", 0)                                                                     \
+	X(CLOSE, "close", 0)                                                                       \
+	X(UNLOAD, "unload", 0)                                                                     \
+	X(REDIRECT, "redirect", 0)                                                                 \
+	X(RESTORE, "restore", 0)                                                                   \
+	X(ARCHIVE, "archive", 0)                                                                   \
+	X(ERROR, "error", 0)                                                                       \
+	X(CALL_DLOPEN, "dlopen", 1)                                                                \
+	X(CALL_DLMOPEN, "dlmopen", 1)                                                              \
+	X(CALL_DLCLOSE, "dlclose", 1)
+
+enum lgr_event {
+#define X(id, name, call) LGR_EV_##id,
+	LGR_EVENTS(X)
+#undef X
+	LGR_EV_COUNT
+};
+
+/*
+ * Reasons: why an object is kept, or which part of linger had to be switched off. The third
+ * column is the sentence `linger` shows to a person.
+ */
+#define LGR_REASONS(X)                                                                             \
+	X(NONE, "", "")                                                                            \
+	X(POLICY, "policy", "the policy keeps every object")                                       \
+	X(HOST, "host", "the host runtime has not reported it unreachable")                        \
+	X(PIN, "pin", "it is pinned")                                                              \
+	X(REDIRECT, "redirect", "a redirect needs it")                                             \
+	X(DEPENDENCY, "dependency", "another object needs it")                                     \
+	X(MEMORY, "memory", "a word in memory points into it")                                     \
+	X(STACK, "stack", "a thread's stack or registers point into it")                           \
+	X(UNKNOWN, "unknown", "it cannot be seen whether something points into it")                \
+	X(NODELETE, "nodelete", "glibc never unloads it")                                          \
+	X(E_GLIBC, "glibc-too-old", "linger needs glibc 2.35 or later")                            \
+	X(E_NO_NEXT, "no-loader", "the real dl functions were not found behind linger")            \
+	X(E_FIELDS, "loader-fields", "a private field of the loader was not found")                \
+	X(E_MEMORY, "out-of-memory", "the kernel refused memory to linger")                        \
+	X(E_REGISTRY, "registry-full", "the registry of objects is full")                          \
+	X(E_LOG, "log-unwritable", "the log file could not be made")                               \
+	X(E_SETTING, "setting-unavailable", "a setting has no effect in this version")             \
+	X(E_FORK, "fork-handlers", "the fork handlers could not be registered")                    \
+	X(E_OFF, "off", "LINGER=off")
+
+enum lgr_reason {
+#define X(id, name, text) LGR_RSN_##id,
+	LGR_REASONS(X)
+#undef X
+	LGR_RSN_COUNT
+};
+
+/* States of an object, in the order of its life. Names as in `linger ls`. */
+#define LGR_STATES(X)                                                                              \
+	X(NONE, "none")                                                                            \
+	X(LOADING, "loading")                                                                      \
+	X(LIVE, "live")                                                                            \
+	X(KEPT, "kept")                                                                            \
+	X(CONDEMNED, "condemned")                                                                  \
+	X(CLOSING, "closing")                                                                      \
+	X(GONE, "gone")
+
+enum lgr_state {
+#define X(id, name) LGR_ST_##id,
+	LGR_STATES(X)
+#undef X
+	LGR_ST_COUNT
+};
+
+/* Properties of an object, as bits. Names as in `linger ls`. */
+#define LGR_FLAGS(X)                                                                               \
+	X(STARTUP, "startup", 1u << 0)       /* loaded before main, never unloaded by glibc */     \
+	X(NODELETE, "nodelete", 1u << 1)     /* DF_1_NODELETE */                                   \
+	X(UNIQUE, "unique", 1u << 2)         /* defines an STB_GNU_UNIQUE symbol */                \
+	X(TLS, "tls", 1u << 3)               /* has a PT_TLS segment */                            \
+	X(STATIC_TLS, "static-tls", 1u << 4) /* DF_STATIC_TLS */                                   \
+	X(INITFIRST, "initfirst", 1u << 5)   /* DF_1_INITFIRST */                                  \
+	X(TEXTREL, "textrel", 1u << 6)       /* relocations against read-only segments */          \
+	X(NOTICED, "noticed", 1u << 7)       /* announces itself before its constructors */        \
+	X(FINISHES, "finishes", 1u << 8)     /* announces itself before its unmapping */           \
+	X(NAMESPACE, "namespace", 1u << 9)   /* in a namespace made by dlmopen */                  \
+	X(VDSO, "vdso", 1u << 10)            /* the kernel's own object */                         \
+	X(MAIN, "main", 1u << 11)            /* the program itself */
+
+enum lgr_flag {
+#define X(id, name, bit) LGR_FL_##id = (bit),
+	LGR_FLAGS(X)
+#undef X
+};
+
+/* ----------------------------------------------------------------- the log */
+
+/*
+ * FILE.PID: one head, then a ring of slots. A record takes one or more consecutive slots (modulo
+ * the ring); a slot is valid for absolute index k when its seq is k + 1. Writers reserve with one
+ * fetch_add on next, invalidate, copy, and publish the first slot last, so a record whose writer
+ * died in the middle, or which is being overwritten, is recognised and skipped.
+ */
+#define LGR_LOG_MAGIC "LINGERLG"
+#define LGR_LOG_SLOT 64u
+#define LGR_LOG_PAYLOAD (LGR_LOG_SLOT - 8u)
+#define LGR_LOG_HEAD 8192u
+
+struct lgr_log_slot {
+	_Atomic uint64_t seq;
+	uint8_t data[LGR_LOG_PAYLOAD];
+};
+static_assert(sizeof(struct lgr_log_slot) == LGR_LOG_SLOT, "slot layout");
+
+/* Begins in the first slot's data; path bytes follow at once, without a terminating NUL. */
+struct lgr_log_record {
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+	uint64_t id;	  /* the object's, 0 where there is none */
+	uint64_t arg;	  /* calls: the flags given to dlopen, the namespace given to dlmopen */
+	uint32_t tid;
+	uint16_t event;	 /* enum lgr_event */
+	uint16_t reason; /* enum lgr_reason */
+	uint32_t path_len;
+	uint32_t spare;
+};
+static_assert(sizeof(struct lgr_log_record) == 40, "record layout");
+
+/* A record's share of the first slot, and the longest path one can carry. */
+#define LGR_LOG_PATH_MAX 4096u
+
+struct lgr_log_head {
+	char magic[8];
+	uint32_t version;
+	uint32_t head_size; /* LGR_LOG_HEAD: where the ring begins in the file */
+	uint64_t slots;	    /* slots in the ring */
+	uint64_t start_ns;  /* CLOCK_MONOTONIC at the start record */
+	uint64_t start_realtime_ns;
+	uint32_t pid;
+	uint32_t ppid;
+	uint32_t tid;
+	uint32_t forked;	 /* 1: begun by a fork without exec */
+	_Atomic uint64_t next;	 /* absolute index of the next free slot */
+	_Atomic uint64_t records; /* records ever written; what is not readable any more is lost */
+	char version_text[32];	 /* linger's version */
+	char libc_text[32];	 /* the C library's */
+	char settings[1024];	 /* the value of LINGER, as far as it fits */
+	char exe[4096];		 /* the program's path */
+};
+static_assert(sizeof(struct lgr_log_head) <= LGR_LOG_HEAD, "head fits");
+
+/* -------------------------------------------------------------- the region */
+
+/*
+ * The shim carries an ELF note, name "linger", type LGR_NOTE_TYPE, whose descriptor is an int64_t:
+ * the distance in bytes from the descriptor's own address to struct lgr_region.
+ */
+#define LGR_NOTE_NAME "linger"
+#define LGR_NOTE_TYPE 1u
+#define LGR_REGION_MAGIC "LINGERRG"
+#define LGR_OBJECT_CHUNK 128u /* objects in one chunk */
+#define LGR_CHUNKS 2048u      /* so at most 262,144 objects at once */
+
+/*
+ * One loaded object. A reader in another process copies it whole, then its strings, then reads id
+ * again: a different id means that the slot was reused and the copy is worthless.
+ */
+struct lgr_object {
+	_Atomic uint64_t id; /* generation; 0: the slot is free. Written last, cleared first */
+	uint64_t map;	     /* address of glibc's struct link_map */
+	uint64_t serial;     /* glibc's own load number (l_serial), UINT64_MAX where not found */
+	uint64_t lo, hi;     /* [lo, hi): first and last mapped byte + 1, page-rounded */
+	uint64_t bytes;	     /* mapped bytes, without holes between segments */
+	uint64_t path;	     /* address of a NUL-terminated string */
+	uint64_t soname;     /* same; 0: none */
+	uint32_t path_len, soname_len;
+	_Atomic uint32_t state; /* enum lgr_state */
+	_Atomic uint32_t flags; /* enum lgr_flag */
+	uint32_t namespace;	/* ordinal of the link namespace, 0 the base */
+	uint8_t requested;	/* its last handle was given up */
+	uint8_t build_id_len;
+	uint8_t build_id[34];
+	uint32_t segments;	/* used entries of segment[] */
+	struct {
+		uint64_t lo, hi; /* [lo, hi), page-rounded, ascending, disjoint */
+	} segment[4];
+	uint64_t spare[2];
+};
+static_assert(sizeof(struct lgr_object) == 208, "object layout");
+
+/* What the process can say about linger itself. */
+enum lgr_phase { LGR_PH_NEW, LGR_PH_STARTING, LGR_PH_ON, LGR_PH_OFF };
+
+struct lgr_region {
+	char magic[8];
+	uint32_t version;
+	uint32_t size;
+	uint32_t pid;
+	_Atomic uint32_t phase;	    /* enum lgr_phase */
+	uint32_t off_reason;	    /* enum lgr_reason, when phase is LGR_PH_OFF */
+	uint32_t opencount_offset;  /* of glibc's handle count in a link map, 0: not found */
+	uint32_t serial_offset;	    /* of glibc's load number in a link map, 0: not found */
+	uint32_t policy;	    /* index into safe, host, never, off */
+	uint64_t start_ns;
+	_Atomic uint64_t slots_used; /* high-water mark of objects */
+	_Atomic uint64_t objects;    /* objects loaded now */
+	_Atomic uint64_t loads;	     /* objects ever seen; the newest id */
+	_Atomic uint64_t calls_dlopen, calls_dlmopen, calls_dlclose;
+	_Atomic uint64_t errors[LGR_RSN_COUNT];
+	char version_text[32];
+	char log_path[512]; /* empty: no log */
+	_Atomic uint64_t chunk[LGR_CHUNKS]; /* addresses of struct lgr_object[LGR_OBJECT_CHUNK] */
+};
+
+#endif
