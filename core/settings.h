@@ -1,0 +1,106 @@
+/*
+ * settings.h - the one table of settings, and the parser of `LINGER=word,word:value,...`.
+ *
+ * Used by the shim at start and by `linger run`, which judges the words before it starts anything.
+ *
+ * Rank 3: may include base.h, text.h.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LGR_SETTINGS_H
+#define LGR_SETTINGS_H
+
+#include "base.h"
+
+enum lgr_kind {
+	LGR_WORD,     /* stands alone */
+	LGR_CHOICE,   /* one of the words listed, separated by | */
+	LGR_NUMBER,   /* decimal */
+	LGR_SIZE,     /* decimal with K, M or G */
+	LGR_TIME,     /* decimal with ns, us, ms or s */
+	LGR_TIMES,    /* two of them, with .. between */
+	LGR_STRING,   /* anything but nothing */
+	LGR_REDIRECT, /* SYM[@VER]=LIB#SYM[;in=GLOB]; escapes are left to its own parser */
+};
+
+/*
+ * id, word, kind, form shown to people (for LGR_CHOICE: the choices), default, available in this
+ * version, meaning. The last word given wins.
+ */
+#define LGR_SETTINGS(X)                                                                            \
+	X(OFF, "off", LGR_WORD, "", "", 1, "nothing is intercepted")                               \
+	X(HELP, "help", LGR_WORD, "", "", 1, "print this table")                                   \
+	X(POLICY, "policy", LGR_CHOICE, "safe|host|never|off", "off", 1,                           \
+	  "when a closed object is unloaded; only off is there yet")                               \
+	X(LOG, "log", LGR_STRING, "FILE", "", 1, "write the event log to FILE.PID")                \
+	X(LOG_MAX, "log_max", LGR_SIZE, "SIZE", "4M", 1, "size of the log's ring")                 \
+	X(CHILDREN, "children", LGR_CHOICE, "on|off", "on", 1,                                     \
+	  "whether child programs are preloaded too")                                              \
+	X(REOPEN, "reopen", LGR_CHOICE, "same|fresh", "same", 0,                                   \
+	  "opening a kept object's unchanged file: the kept instance, or a new one")               \
+	X(FRESH, "fresh", LGR_CHOICE, "kept|nodelete", "kept", 0,                                  \
+	  "which objects a changed file replaces")                                                 \
+	X(KEPT_MAX, "kept_max", LGR_NUMBER, "N", "16", 0, "hidden instances of one file")          \
+	X(BUDGET, "budget", LGR_TIME, "TIME", "1ms", 0, "time for a proof at the call")            \
+	X(RETRY, "retry", LGR_TIMES, "TIME..TIME", "20ms..60s", 0, "when a kept object is looked at again") \
+	X(SCAN, "scan", LGR_CHOICE, "word|byte", "word", 0, "alignment of references searched for") \
+	X(SCRUB, "scrub", LGR_CHOICE, "off|on", "off", 0, "clear freed memory")                    \
+	X(TRUST, "trust", LGR_STRING, "GLOB", "", 0, "objects whose destructors are trusted")      \
+	X(LEAKCHECK, "leakcheck", LGR_CHOICE, "off|on", "off", 0, "close for real")                \
+	X(REDIRECT, "redirect", LGR_REDIRECT, "SYM[@VER]=LIB#SYM[;in=GLOB]", "", 0,                \
+	  "redirect a symbol before any constructor runs")                                         \
+	X(OVERRIDE, "override", LGR_STRING, "off|GLOB", "off", 0, "the newest definition wins")    \
+	X(ARCHIVE, "archive", LGR_STRING, "off|DIR", "off", 0, "keep copies of loaded files")      \
+	X(ARCHIVE_MODE, "archive_mode", LGR_CHOICE, "copy|link|open", "copy", 0,                   \
+	  "how they are made and used")                                                            \
+	X(ARCHIVE_MAX, "archive_max", LGR_SIZE, "SIZE", "1G", 0, "size of the archive")            \
+	X(CONTROL, "control", LGR_WORD, "", "", 0, "open the control socket")
+
+enum lgr_setting {
+#define X(id, ...) LGR_SET_##id,
+	LGR_SETTINGS(X)
+#undef X
+	LGR_SET_COUNT
+};
+
+enum lgr_policy { LGR_POLICY_SAFE, LGR_POLICY_HOST, LGR_POLICY_NEVER, LGR_POLICY_OFF };
+
+/*
+ * struct lgr_settings - the parsed settings.
+ * number: the value; for LGR_CHOICE the choice's index, for LGR_WORD 1 when given, for LGR_TIMES the
+ * lower one. text: for LGR_STRING and LGR_REDIRECT, in the caller's own text (unescaped in place),
+ * NUL-terminated; "" for a default of nothing.
+ */
+struct lgr_settings {
+	struct {
+		bool given;
+		uint64_t number;
+		const char *text;
+	} of[LGR_SET_COUNT];
+};
+
+/* Told of each word that is not understood: the word as given, and what is wrong with it. */
+typedef void lgr_settings_bad(void *arg, const char *word, size_t len, const char *problem);
+
+/* Told each piece of the help text. */
+typedef void lgr_settings_put(void *arg, const char *piece, size_t len);
+
+/* Every setting at its default. */
+void lgr_settings_init(struct lgr_settings *s);
+
+/*
+ * lgr_settings_apply - reads words into s, the last one winning over what s had.
+ * @text: NUL-terminated; changed in place (separators become NUL) and referred to by s afterwards,
+ *        so it must live as long as s.
+ * @bad: called for each word that is not understood, which is otherwise ignored; may be NULL.
+ * Returns how many words were not understood. Pure but for @text and @s.
+ */
+int lgr_settings_apply(struct lgr_settings *s, char *text, lgr_settings_bad *bad, void *arg);
+
+/* The word's name, and whether this version does anything with it. */
+const char *lgr_setting_name(enum lgr_setting which);
+bool lgr_setting_available(enum lgr_setting which);
+
+/* Hands the table `LINGER=help` prints to put, piece by piece. */
+void lgr_settings_help(lgr_settings_put *put, void *arg);
+
+#endif

@@ -1,0 +1,129 @@
+/*
+ * text.c - bytes and strings without a C library. See text.h.
+ *
+ * Owns nothing. Callable from anywhere.
+ * SPDX-License-Identifier: MIT
+ */
+#include "text.h"
+
+void lgr_copy(void *to, const void *from, size_t n)
+{
+	unsigned char *t = to;
+	const unsigned char *f = from;
+
+	while (n--)
+		*t++ = *f++;
+}
+
+void lgr_zero(void *to, size_t n)
+{
+	unsigned char *t = to;
+
+	while (n--)
+		*t++ = 0;
+}
+
+bool lgr_same(const void *a, const void *b, size_t n)
+{
+	const unsigned char *x = a, *y = b;
+
+	while (n--)
+		if (*x++ != *y++)
+			return false;
+	return true;
+}
+
+size_t lgr_len(const char *s)
+{
+	const char *e = s;
+
+	while (*e)
+		e++;
+	return (size_t)(e - s);
+}
+
+bool lgr_equal(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+const char *lgr_first(const char *s, char c)
+{
+	for (; *s; s++)
+		if (*s == c)
+			return s;
+	return NULL;
+}
+
+const char *lgr_last(const char *s, char c)
+{
+	const char *last = NULL;
+
+	for (; *s; s++)
+		if (*s == c)
+			last = s;
+	return last;
+}
+
+const char *lgr_after(const char *s, const char *prefix)
+{
+	while (*prefix)
+		if (*s++ != *prefix++)
+			return NULL;
+	return s;
+}
+
+void lgr_text_init(struct lgr_text *t, char *buffer, size_t size)
+{
+	*t = (struct lgr_text){ .at = buffer, .size = size };
+	buffer[0] = '\0';
+}
+
+void lgr_text_add_n(struct lgr_text *t, const char *s, size_t n)
+{
+	size_t room = t->size - 1 - t->len;
+
+	if (n > room) {
+		n = room;
+		t->cut = true;
+	}
+	lgr_copy(t->at + t->len, s, n);
+	t->len += n;
+	t->at[t->len] = '\0';
+}
+
+void lgr_text_add(struct lgr_text *t, const char *s)
+{
+	lgr_text_add_n(t, s, lgr_len(s));
+}
+
+void lgr_text_add_number(struct lgr_text *t, uint64_t n)
+{
+	char digits[20];
+	size_t i = sizeof(digits);
+
+	do
+		digits[--i] = (char)('0' + n % 10);
+	while (n /= 10);
+	lgr_text_add_n(t, digits + i, sizeof(digits) - i);
+}
+
+bool lgr_number(const char **s, uint64_t *ret)
+{
+	const char *p = *s;
+	uint64_t n = 0;
+
+	if (*p < '0' || *p > '9')
+		return false;
+	for (; *p >= '0' && *p <= '9'; p++)
+		if (__builtin_mul_overflow(n, 10u, &n) ||
+		    __builtin_add_overflow(n, (uint64_t)(*p - '0'), &n))
+			return false;
+	*s = p;
+	*ret = n;
+	return true;
+}
