@@ -1,0 +1,104 @@
+/*
+ * arena.c - memory that is linger's own. See arena.h.
+ *
+ * Owns: the pool, the mappings, the lists of free blocks. Guard: lgr_lock_registry.
+ * SPDX-License-Identifier: MIT
+ */
+#include "arena.h"
+
+#include "lock.h"
+#include "sys.h"
+#include "text.h"
+
+#define SMALLEST 4 /* log2 of the smallest block */
+#define LARGEST 22 /* of the largest */
+#define MAPPING ((size_t)256 << 10)
+
+struct block {
+	struct block *next;
+};
+
+/*
+ * All the state. The pool covers a program with some dozens of libraries, so that most programs
+ * start without one mmap; it is below 2 MiB so that no huge page is ever zeroed for it.
+ */
+static struct {
+	struct block *freed[LARGEST + 1];
+	uintptr_t at, end; /* the rest of the current pool */
+	size_t used;
+	bool started;
+} arena;
+static unsigned char pool[MAPPING + (MAPPING >> 1)] __attribute__((aligned(64)));
+
+static int class_of(size_t size)
+{
+	int c = SMALLEST;
+
+	while (((size_t)1 << c) < size)
+		c++;
+	return c;
+}
+
+/* size bytes at an address aligned to it, or to 64 when it is larger, that nobody used before. */
+static void *carve(size_t size)
+{
+	size_t align = lgr_min(size, (size_t)64);
+	uintptr_t at;
+
+	if (!arena.started) {
+		arena.started = true;
+		arena.at = (uintptr_t)pool;
+		arena.end = arena.at + sizeof(pool);
+	}
+	at = (arena.at + align - 1) & ~(uintptr_t)(align - 1);
+	if (at + size > arena.end) {
+		size_t n = size > MAPPING ? size : MAPPING;
+		void *fresh = lgr_sys_mmap(n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+		if (!fresh)
+			return NULL;
+		/* A block of its own mapping leaves the current pool as it is. */
+		if (n == size) {
+			arena.used += size;
+			return fresh;
+		}
+		at = (uintptr_t)fresh;
+		arena.end = at + n;
+	}
+	arena.at = at + size;
+	arena.used += size;
+	return (void *)at;
+}
+
+void *lgr_arena_alloc(size_t size)
+{
+	int c = class_of(size);
+	struct block *block;
+
+	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
+	if (size > LGR_ARENA_LARGEST)
+		return NULL;
+	block = arena.freed[c];
+	if (!block)
+		return carve((size_t)1 << c);
+	arena.freed[c] = block->next;
+	lgr_zero(block, (size_t)1 << c);
+	return block;
+}
+
+void lgr_arena_free(void *p, size_t size)
+{
+	struct block *block = p;
+	int c = class_of(size);
+
+	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
+	if (!p)
+		return;
+	block->next = arena.freed[c];
+	arena.freed[c] = block;
+}
+
+size_t lgr_arena_used(void)
+{
+	return arena.used;
+}

@@ -1,0 +1,32 @@
+/*
+ * arena.h - memory that is linger's own.
+ *
+ * The host's malloc is out of bounds (it may be ours to interpose, in use, or not there yet).
+ * Blocks come in powers of two from a pool in .bss, then from mappings of 256 KiB; freed blocks go
+ * to a list per size and are used again, so that endless loading and unloading needs no more than
+ * its peak.
+ *
+ * Guard: the caller holds lgr_lock_registry.
+ *
+ * Rank 2: may include base.h, sys.h, lock.h.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LGR_ARENA_H
+#define LGR_ARENA_H
+
+#include "base.h"
+
+#define LGR_ARENA_LARGEST ((size_t)1 << 22)
+
+/* Zeroed memory, aligned to 64 bytes where size is at least that, else to size's power of two (16
+ * at least); NULL when size exceeds LGR_ARENA_LARGEST or the kernel refuses. */
+void *lgr_arena_alloc(size_t size);
+
+/* size as given to lgr_arena_alloc. p may be NULL. The contents stay as they are until reuse: a
+ * reader in another process may still look. */
+void lgr_arena_free(void *p, size_t size);
+
+/* Bytes taken from the pool and from the kernel so far. */
+size_t lgr_arena_used(void);
+
+#endif

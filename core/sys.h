@@ -1,0 +1,167 @@
+/*
+ * sys.h - system calls, made directly.
+ *
+ * Inside another program's process the C library's wrappers are out of bounds: sanitizers and other
+ * preloads interpose them, they write errno, and they may not be ready yet. Everything here returns
+ * a negative errno on failure and touches nothing else: MT-safe, async-signal-safe, errno-safe.
+ *
+ * Rank 1: may include base.h. Numbers: <asm/unistd.h>; conventions: syscall(2), "Architecture
+ * calling conventions".
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LGR_SYS_H
+#define LGR_SYS_H
+
+#include <asm/unistd.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base.h"
+
+#if defined(__x86_64__)
+static inline long lgr_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+#elif defined(__aarch64__)
+static inline long lgr_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+
+	__asm__ volatile("svc 0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory");
+	return x0;
+}
+#else
+#error "linger supports x86-64 and aarch64"
+#endif
+
+static inline int lgr_sys_openat(const char *path, int flags, unsigned mode)
+{
+	return (int)lgr_syscall(__NR_openat, AT_FDCWD, (long)path, flags | O_CLOEXEC, mode, 0, 0);
+}
+
+static inline void lgr_sys_close(int fd)
+{
+	lgr_syscall(__NR_close, fd, 0, 0, 0, 0, 0);
+}
+
+static inline long lgr_sys_read(int fd, void *to, size_t n)
+{
+	return lgr_syscall(__NR_read, fd, (long)to, (long)n, 0, 0, 0);
+}
+
+static inline long lgr_sys_write(int fd, const void *from, size_t n)
+{
+	return lgr_syscall(__NR_write, fd, (long)from, (long)n, 0, 0, 0);
+}
+
+static inline long lgr_sys_pwrite(int fd, const void *from, size_t n, long at)
+{
+	return lgr_syscall(__NR_pwrite64, fd, (long)from, (long)n, at, 0, 0);
+}
+
+/* Returns NULL on failure. */
+static inline void *lgr_sys_mmap(size_t n, int prot, int flags, int fd)
+{
+	long r = lgr_syscall(__NR_mmap, 0, (long)n, prot, flags, fd, 0);
+
+	return r < 0 && r > -4096 ? NULL : (void *)r;
+}
+
+static inline void lgr_sys_munmap(void *p, size_t n)
+{
+	lgr_syscall(__NR_munmap, (long)p, (long)n, 0, 0, 0, 0);
+}
+
+static inline int lgr_sys_madvise(void *p, size_t n, int advice)
+{
+	return (int)lgr_syscall(__NR_madvise, (long)p, (long)n, advice, 0, 0, 0);
+}
+
+static inline int lgr_sys_ftruncate(int fd, long n)
+{
+	return (int)lgr_syscall(__NR_ftruncate, fd, n, 0, 0, 0, 0);
+}
+
+static inline int lgr_sys_fallocate(int fd, long n)
+{
+	return (int)lgr_syscall(__NR_fallocate, fd, 0, 0, n, 0, 0);
+}
+
+/* Like rename(2), but fails with -EEXIST instead of replacing. */
+static inline int lgr_sys_rename_new(const char *from, const char *to)
+{
+	return (int)lgr_syscall(__NR_renameat2, AT_FDCWD, (long)from, AT_FDCWD, (long)to, 1, 0);
+}
+
+static inline void lgr_sys_unlink(const char *path)
+{
+	lgr_syscall(__NR_unlinkat, AT_FDCWD, (long)path, 0, 0, 0, 0);
+}
+
+/* Both NUL-terminate; return the length, or a negative errno. */
+static inline long lgr_sys_readlink(const char *path, char *to, size_t size)
+{
+	long r = lgr_syscall(__NR_readlinkat, AT_FDCWD, (long)path, (long)to, (long)size - 1, 0, 0);
+
+	if (r >= 0)
+		to[r] = '\0';
+	return r;
+}
+
+static inline long lgr_sys_getcwd(char *to, size_t size)
+{
+	long r = lgr_syscall(__NR_getcwd, (long)to, (long)size, 0, 0, 0, 0);
+
+	return r > 0 ? r - 1 : r; /* the kernel counts the NUL */
+}
+
+static inline uint32_t lgr_sys_getpid(void)
+{
+	return (uint32_t)lgr_syscall(__NR_getpid, 0, 0, 0, 0, 0, 0);
+}
+
+static inline uint32_t lgr_sys_getppid(void)
+{
+	return (uint32_t)lgr_syscall(__NR_getppid, 0, 0, 0, 0, 0, 0);
+}
+
+static inline uint32_t lgr_sys_gettid(void)
+{
+	return (uint32_t)lgr_syscall(__NR_gettid, 0, 0, 0, 0, 0, 0);
+}
+
+static inline void lgr_sys_futex(const void *word, int op, uint32_t value)
+{
+	lgr_syscall(__NR_futex, (long)word, op, value, 0, 0, 0);
+}
+
+static inline uint64_t lgr_sys_clock(int clock)
+{
+	struct timespec t = { 0, 0 };
+
+	lgr_syscall(__NR_clock_gettime, clock, (long)&t, 0, 0, 0, 0);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+#endif
