@@ -22,8 +22,8 @@
  * at least); NULL when size exceeds LGR_ARENA_LARGEST or the kernel refuses. */
 void *lgr_arena_alloc(size_t size);
 
-/* size as given to lgr_arena_alloc. p may be NULL. The contents stay as they are until reuse: a
- * reader in another process may still look. */
+/* size as given to lgr_arena_alloc. p may be NULL. Memory is never given back to the kernel: a reader
+ * in another process may still look, and finds out by the object's id that it came too late. */
 void lgr_arena_free(void *p, size_t size);
 
 /* Bytes taken from the pool and from the kernel so far. */

@@ -1,0 +1,26 @@
+/*
+ * region.h - what the process says about linger to readers outside it. Layout: wire.h.
+ *
+ * Rank 2: may include wire.h, base.h, text.h.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LGR_REGION_H
+#define LGR_REGION_H
+
+#include "base.h"
+#include "wire.h"
+
+extern struct lgr_region lgr_region;
+
+/* Fills in what is known before anything else: magic, version, size, pid. */
+void lgr_region_init(uint32_t pid, uint64_t now_ns);
+
+/* Switches linger off for good. MT-safe, async-signal-safe. */
+void lgr_region_off(enum lgr_reason why);
+
+static inline bool lgr_on(void)
+{
+	return atomic_load_explicit(&lgr_region.phase, memory_order_acquire) == LGR_PH_ON;
+}
+
+#endif
