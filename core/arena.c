@@ -28,7 +28,7 @@ static struct {
 	size_t used;
 	bool started;
 } arena;
-static unsigned char pool[MAPPING + (MAPPING >> 1)] __attribute__((aligned(64)));
+static unsigned char pool[4 * MAPPING] __attribute__((aligned(64)));
 
 static int class_of(size_t size)
 {

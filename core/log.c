@@ -143,8 +143,8 @@ static int begin_locked(bool forked)
 		lgr_sys_unlink(log_.path);
 		return r;
 	}
-	/* A forked program keeps its own file, and a core dump does not need it. */
-	lgr_sys_madvise(head, log_.size, MADV_DONTFORK);
+	/* Not MADV_DONTFORK: a signal handler may interrupt a write and fork, and its child, back in
+	 * the write, must still find the pages. */
 	lgr_sys_madvise(head, log_.size, MADV_DONTDUMP);
 	fill_head(head, forked);
 	put(lgr_region.log_path, sizeof(lgr_region.log_path), log_.path);
@@ -180,7 +180,6 @@ int lgr_log_open(const struct lgr_log_setup *setup)
 
 void lgr_log_forked(void)
 {
-	/* The mapping itself is not in the child (MADV_DONTFORK). */
 	lgr_lock_reset(&lgr_lock_log);
 	if (log_.same_process)
 		atomic_store_explicit(log_.same_process, 1, memory_order_relaxed);
