@@ -20,7 +20,7 @@ say = @$(if $(filter 0,$(V)),echo "  $(1)	$(2)",:)
 # ------------------------------------------------------------------- flags
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
 	-Wpointer-arith -Wwrite-strings -Wno-unused-parameter $(if $(DEVELOPER),-Werror)
-BASE = -std=c11 -D_GNU_SOURCE -DLGR_VERSION='"$(VERSION)"' -Icore $(if $(HARD),-DLGR_HARD=1)
+BASE = -std=c11 -D_GNU_SOURCE -DLGR_VERSION='"$(VERSION)"' -iquote core $(if $(HARD),-DLGR_HARD=1)
 DEPS = -MMD -MP
 # A sanitizer needs its runtime in the process: unit and stress tests are built with it, the
 # shim itself never is (tests run it inside instrumented programs instead).
