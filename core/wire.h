@@ -207,7 +207,8 @@ struct lgr_object {
 	struct {
 		uint64_t lo, hi; /* [lo, hi), page-rounded, ascending, disjoint */
 	} segment[4];
-	uint64_t spare[2];
+	uint32_t slot, next, mark; /* the registry's own */
+	uint32_t spare;
 };
 static_assert(sizeof(struct lgr_object) == 208, "object layout");
 

@@ -1,0 +1,409 @@
+/*
+ * registry.c - every object loaded in this process. See registry.h.
+ *
+ * Owns: the objects (in chunks that lgr_region publishes), their strings, the table by link map,
+ * and, through pages.c, the pages. Guard: lgr_lock_registry for everything that changes; lookups by
+ * address take no lock.
+ * SPDX-License-Identifier: MIT
+ */
+#include "registry.h"
+
+#include <elf.h>
+
+#include "arena.h"
+#include "lock.h"
+#include "log.h"
+#include "pages.h"
+#include "region.h"
+#include "text.h"
+
+#define NOBODY UINT32_MAX /* ends the lists of slots */
+#define BUCKETS_AT_START 64u
+
+struct lgr_lock lgr_lock_registry;
+
+/* All the state. Objects with the same bucket, and free slots, are chained through ->next. */
+static struct {
+	uint32_t *bucket;
+	uint32_t buckets; /* a power of two, 0 at first */
+	uint32_t objects, loading;
+	uint32_t slots; /* ever used */
+	uint32_t free;	/* first free slot below slots */
+	uint32_t sweep;
+	uint64_t last_id;
+	bool full; /* said so already */
+} reg = { .free = NOBODY };
+
+static struct lgr_object *object_at(uint32_t slot)
+{
+	/* pairs with the release in new_slot */
+	uint64_t chunk = atomic_load_explicit(&lgr_region.chunk[slot / LGR_OBJECT_CHUNK],
+					      memory_order_acquire);
+
+	return chunk ? (struct lgr_object *)(uintptr_t)chunk + slot % LGR_OBJECT_CHUNK : NULL;
+}
+
+static uint64_t id_of(const struct lgr_object *object)
+{
+	return atomic_load_explicit(&object->id, memory_order_relaxed);
+}
+
+/* ------------------------------------------------------------------------ the table by link map */
+
+static uint32_t *bucket_of(uintptr_t map)
+{
+	return &reg.bucket[(map * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (reg.buckets - 1)];
+}
+
+static void table_add(struct lgr_object *object)
+{
+	uint32_t *bucket = bucket_of(object->map);
+
+	object->next = *bucket;
+	*bucket = object->slot;
+}
+
+static void table_remove(const struct lgr_object *object)
+{
+	uint32_t *at = bucket_of(object->map);
+
+	while (*at != object->slot)
+		at = &object_at(*at)->next;
+	*at = object->next;
+}
+
+/* Makes room for one more object. */
+static bool table_reserve(void)
+{
+	uint32_t *old = reg.bucket, was = reg.buckets;
+	uint32_t n = was ? was * 2 : BUCKETS_AT_START;
+
+	if (reg.objects < was)
+		return true;
+	reg.bucket = lgr_arena_alloc(n * sizeof(*reg.bucket));
+	if (!reg.bucket) {
+		reg.bucket = old;
+		return false;
+	}
+	reg.buckets = n;
+	for (uint32_t i = 0; i < n; i++)
+		reg.bucket[i] = NOBODY;
+	for (uint32_t i = 0; i < was; i++) {
+		uint32_t slot = old[i], next;
+
+		for (; slot != NOBODY; slot = next) {
+			next = object_at(slot)->next;
+			table_add(object_at(slot));
+		}
+	}
+	lgr_arena_free(old, was * sizeof(*old));
+	return true;
+}
+
+struct lgr_object *lgr_registry_find(uintptr_t map, uint64_t serial)
+{
+	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
+	if (!reg.buckets)
+		return NULL;
+	for (uint32_t slot = *bucket_of(map); slot != NOBODY; slot = object_at(slot)->next) {
+		struct lgr_object *object = object_at(slot);
+
+		if (object->map == map && (serial == UINT64_MAX || object->serial == serial))
+			return object;
+	}
+	return NULL;
+}
+
+/* ---------------------------------------------------------------------------------------- slots */
+
+static struct lgr_object *new_slot(void)
+{
+	struct lgr_object *object;
+	uint32_t slot = reg.free;
+
+	if (slot != NOBODY) {
+		object = object_at(slot);
+		reg.free = object->next;
+		return object;
+	}
+	slot = reg.slots;
+	if (slot > LGR_SLOT_MAX)
+		return NULL;
+	if (!object_at(slot)) {
+		void *chunk = lgr_arena_alloc(LGR_OBJECT_CHUNK * sizeof(*object));
+
+		if (!chunk)
+			return NULL;
+		/* pairs with the acquire in object_at */
+		atomic_store_explicit(&lgr_region.chunk[slot / LGR_OBJECT_CHUNK],
+				      (uint64_t)(uintptr_t)chunk, memory_order_release);
+	}
+	object = object_at(slot);
+	object->slot = slot;
+	atomic_store_explicit(&lgr_region.slots_used, ++reg.slots, memory_order_release);
+	return object;
+}
+
+static void free_slot(struct lgr_object *object)
+{
+	object->next = reg.free;
+	reg.free = object->slot;
+}
+
+/* ---------------------------------------------------------------------------- taking in an object */
+
+/* A copy in the arena, which the process outside can read; NULL for no memory or no string. */
+static uint64_t keep_string(const char *s, uint32_t *ret_len)
+{
+	size_t len = s ? lgr_len(s) : 0;
+	char *copy = s ? lgr_arena_alloc(len + 1) : NULL;
+
+	*ret_len = copy ? (uint32_t)len : 0;
+	if (copy)
+		lgr_copy(copy, s, len + 1);
+	return (uint64_t)(uintptr_t)copy;
+}
+
+static void drop_string(uint64_t string, uint32_t len)
+{
+	lgr_arena_free((void *)(uintptr_t)string, (size_t)len + 1);
+}
+
+/* Adds [lo, hi) to the segments, which come in ascending order; neighbours become one. */
+static void add_segment(struct lgr_object *object, uintptr_t lo, uintptr_t hi)
+{
+	uint32_t n = object->segments;
+
+	object->bytes += hi - lo;
+	/* When there is no room the last one spans the hole: the loader reserved that, too. */
+	if (n && (object->segment[n - 1].hi == lo || n == LGR_COUNT(object->segment))) {
+		object->segment[n - 1].hi = hi;
+		return;
+	}
+	object->segment[n].lo = lo;
+	object->segment[n].hi = hi;
+	object->segments = n + 1;
+}
+
+static void read_headers(struct lgr_object *object, const struct lgr_load *load, uint32_t *flags)
+{
+	size_t n = 0;
+	const ElfW(Phdr) *h = lgr_elf_headers(load->lo, load->hi, &n);
+
+	object->segments = 0;
+	object->bytes = 0;
+	for (size_t i = 0; i < n; i++) {
+		uintptr_t at = load->load + h[i].p_vaddr;
+
+		if (h[i].p_type == PT_LOAD && h[i].p_memsz)
+			add_segment(object, lgr_page_down(at), lgr_page_up(at + h[i].p_memsz));
+		if (h[i].p_type == PT_TLS)
+			*flags |= LGR_FL_TLS;
+	}
+	if (!object->segments && load->hi > load->lo)
+		add_segment(object, lgr_page_down(load->lo), lgr_page_up(load->hi));
+	object->build_id_len = (uint8_t)lgr_elf_build_id(load->load, h, n, object->build_id,
+							 sizeof(object->build_id));
+}
+
+static void read_dynamic(struct lgr_object *object, const struct lgr_load *load, uint32_t *flags)
+{
+	struct lgr_elf elf;
+
+	lgr_elf_init(&elf, load->load, load->dynamic);
+	object->soname = keep_string(elf.soname, &object->soname_len);
+	if (elf.flags_1 & DF_1_NODELETE)
+		*flags |= LGR_FL_NODELETE;
+	if (elf.flags_1 & DF_1_INITFIRST)
+		*flags |= LGR_FL_INITFIRST;
+	if (elf.flags & DF_STATIC_TLS)
+		*flags |= LGR_FL_STATIC_TLS;
+	if (elf.textrel)
+		*flags |= LGR_FL_TEXTREL;
+	if (lgr_elf_has_unique(&elf))
+		*flags |= LGR_FL_UNIQUE;
+}
+
+/* The word its pages carry: derived from the object, so that there is one place to get it wrong. */
+static uint64_t word_of(const struct lgr_object *object)
+{
+	uint32_t state = atomic_load_explicit(&object->state, memory_order_relaxed);
+	uint32_t flags = atomic_load_explicit(&object->flags, memory_order_relaxed);
+	/* Unloading is announced by the object itself, or cannot happen; else one has to ask. */
+	bool sure = flags & (LGR_FL_FINISHES | LGR_FL_STARTUP | LGR_FL_NODELETE);
+
+	return lgr_word(id_of(object), object->slot, state, !sure || state == LGR_ST_CLOSING);
+}
+
+static bool publish(struct lgr_object *object)
+{
+	uint64_t word = word_of(object);
+
+	for (uint32_t i = 0; i < object->segments; i++)
+		if (!lgr_pages_set(object->segment[i].lo, object->segment[i].hi, word))
+			return false;
+	return true;
+}
+
+static void unpublish(struct lgr_object *object)
+{
+	for (uint32_t i = 0; i < object->segments; i++)
+		lgr_pages_clear(object->segment[i].lo, object->segment[i].hi, id_of(object));
+}
+
+/* Says once that nothing more is taken in. */
+static struct lgr_object *no_room(const struct lgr_load *load)
+{
+	if (!reg.full)
+		lgr_log_error(LGR_RSN_E_REGISTRY, load->path);
+	reg.full = true;
+	return NULL;
+}
+
+static void log_event(const struct lgr_object *object, enum lgr_event event)
+{
+	struct lgr_log_entry entry = { .event = event, .id = id_of(object),
+				       .path = (const char *)(uintptr_t)object->path };
+
+	lgr_log_write(&entry);
+}
+
+static void log_open(const struct lgr_object *object)
+{
+	if (!(atomic_load_explicit(&object->flags, memory_order_relaxed) & LGR_FL_STARTUP))
+		log_event(object, LGR_EV_OPEN);
+}
+
+struct lgr_object *lgr_registry_add(const struct lgr_load *load)
+{
+	uint32_t flags = load->flags;
+	struct lgr_object *object;
+
+	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
+	object = reg.last_id < LGR_ID_MAX && table_reserve() ? new_slot() : NULL;
+	if (!object)
+		return no_room(load);
+	object->map = load->map;
+	object->serial = load->serial;
+	object->lo = load->lo;
+	object->hi = load->hi;
+	object->namespace = load->namespace;
+	object->requested = 0;
+	object->mark = reg.sweep;
+	object->path = keep_string(load->path, &object->path_len);
+	read_headers(object, load, &flags);
+	read_dynamic(object, load, &flags);
+	atomic_store_explicit(&object->flags, flags, memory_order_relaxed);
+	atomic_store_explicit(&object->state, load->state, memory_order_relaxed);
+	/* Commit: from here readers see it. The id says that the rest is there. */
+	atomic_store_explicit(&object->id, ++reg.last_id, memory_order_release);
+	table_add(object);
+	reg.objects++;
+	reg.loading += load->state == LGR_ST_LOADING;
+	atomic_store_explicit(&lgr_region.objects, reg.objects, memory_order_relaxed);
+	atomic_store_explicit(&lgr_region.loads, reg.last_id, memory_order_relaxed);
+	if (!publish(object))
+		no_room(load); /* found by its map, not by its addresses */
+	if (load->state == LGR_ST_LIVE)
+		log_open(object);
+	return object;
+}
+
+/* --------------------------------------------------------------------------------------- changes */
+
+static void remove_object(struct lgr_object *object)
+{
+	unpublish(object);
+	table_remove(object);
+	/* Commit: the slot is free. What it still holds means nothing to a reader any more. */
+	atomic_store_explicit(&object->id, 0, memory_order_release);
+	drop_string(object->path, object->path_len);
+	drop_string(object->soname, object->soname_len);
+	reg.objects--;
+	atomic_store_explicit(&lgr_region.objects, reg.objects, memory_order_relaxed);
+	free_slot(object);
+}
+
+void lgr_registry_set_state(struct lgr_object *object, enum lgr_state state)
+{
+	enum lgr_state was = atomic_load_explicit(&object->state, memory_order_relaxed);
+
+	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
+	if (was == state || was == LGR_ST_GONE)
+		return;
+	atomic_store_explicit(&object->state, state, memory_order_relaxed);
+	if (was == LGR_ST_LOADING) {
+		reg.loading--;
+		if (state == LGR_ST_LIVE)
+			log_open(object);
+	}
+	if (state != LGR_ST_GONE) {
+		publish(object);
+		return;
+	}
+	/* What never came to life was a dlopen that failed: nobody was told of it. */
+	if (was != LGR_ST_LOADING)
+		log_event(object, LGR_EV_UNLOAD);
+	remove_object(object);
+}
+
+void lgr_registry_add_flags(struct lgr_object *object, uint32_t flags)
+{
+	uint32_t was = atomic_fetch_or_explicit(&object->flags, flags, memory_order_relaxed);
+
+	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
+	if ((was | flags) != was)
+		publish(object);
+}
+
+void lgr_registry_request(struct lgr_object *object)
+{
+	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
+	if (!object->requested)
+		log_event(object, LGR_EV_REQUEST);
+	object->requested = 1;
+}
+
+void lgr_registry_sweep_begin(void)
+{
+	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
+	reg.sweep++;
+}
+
+void lgr_registry_mark(struct lgr_object *object)
+{
+	object->mark = reg.sweep;
+}
+
+void lgr_registry_sweep_end(void)
+{
+	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
+	for (uint32_t slot = 0; slot < reg.slots; slot++) {
+		struct lgr_object *object = object_at(slot);
+
+		if (id_of(object) && object->mark != reg.sweep)
+			lgr_registry_set_state(object, LGR_ST_GONE);
+	}
+}
+
+uint32_t lgr_registry_loading(void)
+{
+	return reg.loading;
+}
+
+/* --------------------------------------------------------------------------------------- lookups */
+
+uint64_t lgr_registry_lookup(uintptr_t address)
+{
+	return lgr_pages_find(address);
+}
+
+struct lgr_object *lgr_registry_object(uint64_t word)
+{
+	struct lgr_object *object = word ? object_at(lgr_word_slot(word)) : NULL;
+
+	/* pairs with the release in lgr_registry_add */
+	if (!object || atomic_load_explicit(&object->id, memory_order_acquire) != lgr_word_id(word))
+		return NULL;
+	return object;
+}

@@ -1,0 +1,80 @@
+/*
+ * registry.h - every object loaded in this process.
+ *
+ * Guarantees, cited by the tests:
+ *  G1  An id is given once and never again, whatever link-map addresses or ranges are reused.
+ *  G2  Each page belongs to at most one object, the one loaded last.
+ *  G3  An object that is gone is found by nobody: not by address, not by map, not from outside.
+ *  G4  States change in lgr_registry_set_state alone, and along these ways:
+ *      LOADING -> LIVE -> KEPT -> CONDEMNED -> CLOSING -> GONE, KEPT -> LIVE, and from any to
+ *      CLOSING and to GONE (the loader does as it likes while the policy is off).
+ *
+ * Rank 5: may include all of core below it.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LGR_REGISTRY_H
+#define LGR_REGISTRY_H
+
+#include "base.h"
+#include "elf.h"
+#include "wire.h"
+
+/* What whoever walks the loader's list knows about an object. Strings are copied. */
+struct lgr_load {
+	uintptr_t map;	 /* the link map's address */
+	uint64_t serial; /* the loader's own number of the load, UINT64_MAX: not known */
+	uintptr_t load;	 /* l_addr */
+	const ElfW(Dyn) *dynamic;
+	uintptr_t lo, hi; /* span of the mapping, the ELF header at lo */
+	const char *path; /* absolute, or a name that is no path (the vDSO) */
+	uint32_t namespace;
+	uint32_t flags;	     /* enum lgr_flag, as far as the walker knows */
+	enum lgr_state state; /* LOADING or LIVE */
+};
+
+/* All of these: the caller holds lgr_lock_registry. None blocks, none calls the loader. */
+
+/*
+ * Takes in a new object, and logs "open" if it is LIVE and was not there at start.
+ * Returns NULL when there is no room (logged): the object then is as if linger were absent.
+ */
+struct lgr_object *lgr_registry_add(const struct lgr_load *load);
+
+/* The object of this link map; NULL: none. serial UINT64_MAX: whatever its serial is. */
+struct lgr_object *lgr_registry_find(uintptr_t map, uint64_t serial);
+
+/*
+ * The only place where a state changes. Logs "open" (LOADING -> LIVE) and "unload" (-> GONE), and
+ * frees the object's slot on GONE. A change that is none, or away from GONE, is ignored.
+ */
+void lgr_registry_set_state(struct lgr_object *object, enum lgr_state state);
+
+/* Sets more flags. FINISHES takes effect on lookups at once. */
+void lgr_registry_add_flags(struct lgr_object *object, uint32_t flags);
+
+/* Notes and logs that the program gave up its last handle. Once for each life. */
+void lgr_registry_request(struct lgr_object *object);
+
+/*
+ * The sweep: everything that was not marked since lgr_registry_sweep_begin is gone, or rather
+ * becomes so in lgr_registry_sweep_end.
+ */
+void lgr_registry_sweep_begin(void);
+void lgr_registry_mark(struct lgr_object *object);
+void lgr_registry_sweep_end(void);
+
+/* Objects in state LOADING. */
+uint32_t lgr_registry_loading(void);
+
+/* --------------------------------------------------- without the lock, from anywhere */
+
+/*
+ * The page word of the object address is in, 0: none (see pages.h). MT-safe, async-signal-safe,
+ * wait-free.
+ */
+uint64_t lgr_registry_lookup(uintptr_t address);
+
+/* The object a word names, if it is still that one; NULL otherwise. Its memory stays readable. */
+struct lgr_object *lgr_registry_object(uint64_t word);
+
+#endif
