@@ -90,7 +90,7 @@ $(O)/shim/%.o: %.S $(O)/.flags
 	$(Q)$(CC) $(BASE) $(DEPS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 $(O)/liblinger.so: $(SHIM_OBJ) preload/exports.map
 	$(call say,LD,$@)
-	$(Q)$(CC) $(SHIM_LDFLAGS) $(LDFLAGS) -o $@ $(SHIM_OBJ) -static-libgcc
+	$(Q)$(CC) $(SHIM_LDFLAGS) $(LDFLAGS) -o $@ $(SHIM_OBJ) -Wl,--no-as-needed -nodefaultlibs -lc
 
 $(O)/tool/%.o: %.c $(O)/.flags
 	@mkdir -p $(@D)

@@ -192,8 +192,9 @@ static size_t bound_in(const struct lgr_elf *elf, const ElfW(Rela) *r, size_t n,
 			continue;
 		name = elf->strings + elf->symbols[ELF64_R_SYM(r->r_info)].st_name;
 		for (size_t i = 0; i < of; i++) {
-			if (ret[i] || !lgr_equal(name, names[i]) ||
-			    *(const uintptr_t *)(elf->load + r->r_offset) != targets[i])
+			const uintptr_t *word = (const uintptr_t *)(elf->load + r->r_offset);
+
+			if (ret[i] || !lgr_equal(name, names[i]) || (targets[i] && *word != targets[i]))
 				continue;
 			ret[i] = true;
 			found++;

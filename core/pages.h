@@ -22,7 +22,7 @@
 #include "base.h"
 
 /*
- * A page's word: id | slot | state | check, or 0.
+ * A page's word: id | slot | state | marks, or 0.
  * 2^38 ids last for 79 days of nothing but loading at 25 us a load; 2^18 objects at once would need
  * vm.max_map_count raised sixteenfold. Past either the registry takes no more (and says so).
  */
@@ -31,9 +31,14 @@
 #define LGR_ID_MAX (((uint64_t)1 << LGR_ID_BITS) - 1)
 #define LGR_SLOT_MAX (((uint32_t)1 << LGR_SLOT_BITS) - 1)
 
-static inline uint64_t lgr_word(uint64_t id, uint32_t slot, uint32_t state, bool check)
+/* The object may have been unmapped without our being told: ask the loader before believing. */
+#define LGR_WORD_CHECK 1u
+/* Loaded before main. */
+#define LGR_WORD_STARTUP 2u
+
+static inline uint64_t lgr_word(uint64_t id, uint32_t slot, uint32_t state, uint32_t marks)
 {
-	return id << 26 | (uint64_t)slot << 8 | (uint64_t)state << 4 | check;
+	return id << 26 | (uint64_t)slot << 8 | (uint64_t)state << 4 | marks;
 }
 static inline uint64_t lgr_word_id(uint64_t w)
 {
@@ -47,12 +52,6 @@ static inline uint32_t lgr_word_state(uint64_t w)
 {
 	return (uint32_t)(w >> 4) & 15;
 }
-/* The object may have been unmapped without our being told: ask the loader before believing. */
-static inline bool lgr_word_check(uint64_t w)
-{
-	return w & 1;
-}
-
 #define LGR_REGION_BITS 26
 #define LGR_REGION_SLOTS 4096u /* regions at most: 256 GiB of address space with libraries in it */
 #define LGR_LEAF_WORDS ((size_t)1 << (LGR_REGION_BITS - 12))

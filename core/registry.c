@@ -231,8 +231,11 @@ static uint64_t word_of(const struct lgr_object *object)
 	uint32_t flags = atomic_load_explicit(&object->flags, memory_order_relaxed);
 	/* Unloading is announced by the object itself, or cannot happen; else one has to ask. */
 	bool sure = flags & (LGR_FL_FINISHES | LGR_FL_STARTUP | LGR_FL_NODELETE);
+	uint32_t marks = flags & LGR_FL_STARTUP ? LGR_WORD_STARTUP : 0;
 
-	return lgr_word(id_of(object), object->slot, state, !sure || state == LGR_ST_CLOSING);
+	if (!sure || state == LGR_ST_CLOSING)
+		marks |= LGR_WORD_CHECK;
+	return lgr_word(id_of(object), object->slot, state, marks);
 }
 
 static bool publish(struct lgr_object *object)
@@ -260,9 +263,9 @@ static struct lgr_object *no_room(const struct lgr_load *load)
 	return NULL;
 }
 
-static void log_event(const struct lgr_object *object, enum lgr_event event)
+static void log_event(const struct lgr_object *object, enum lgr_event event, enum lgr_reason reason)
 {
-	struct lgr_log_entry entry = { .event = event, .id = id_of(object),
+	struct lgr_log_entry entry = { .event = event, .reason = reason, .id = id_of(object),
 				       .path = (const char *)(uintptr_t)object->path };
 
 	lgr_log_write(&entry);
@@ -271,7 +274,7 @@ static void log_event(const struct lgr_object *object, enum lgr_event event)
 static void log_open(const struct lgr_object *object)
 {
 	if (!(atomic_load_explicit(&object->flags, memory_order_relaxed) & LGR_FL_STARTUP))
-		log_event(object, LGR_EV_OPEN);
+		log_event(object, LGR_EV_OPEN, LGR_RSN_NONE);
 }
 
 struct lgr_object *lgr_registry_add(const struct lgr_load *load)
@@ -343,7 +346,7 @@ void lgr_registry_set_state(struct lgr_object *object, enum lgr_state state)
 	}
 	/* What never came to life was a dlopen that failed: nobody was told of it. */
 	if (was != LGR_ST_LOADING)
-		log_event(object, LGR_EV_UNLOAD);
+		log_event(object, LGR_EV_UNLOAD, LGR_RSN_NONE);
 	remove_object(object);
 }
 
@@ -358,10 +361,13 @@ void lgr_registry_add_flags(struct lgr_object *object, uint32_t flags)
 
 void lgr_registry_request(struct lgr_object *object)
 {
+	uint32_t flags = atomic_load_explicit(&object->flags, memory_order_relaxed);
+
 	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
-	if (!object->requested)
-		log_event(object, LGR_EV_REQUEST);
+	log_event(object, LGR_EV_REQUEST, LGR_RSN_NONE);
 	object->requested = 1;
+	if (flags & (LGR_FL_NODELETE | LGR_FL_UNIQUE))
+		log_event(object, LGR_EV_KEEP, LGR_RSN_NODELETE);
 }
 
 void lgr_registry_sweep_begin(void)

@@ -52,7 +52,10 @@ void lgr_registry_set_state(struct lgr_object *object, enum lgr_state state);
 /* Sets more flags. FINISHES takes effect on lookups at once. */
 void lgr_registry_add_flags(struct lgr_object *object, uint32_t flags);
 
-/* Notes and logs that the program gave up its last handle. Once for each life. */
+/*
+ * Notes and logs that the program is giving up its last handle; and, where glibc will not unload the
+ * object whatever we do, that it is kept.
+ */
 void lgr_registry_request(struct lgr_object *object);
 
 /*

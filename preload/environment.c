@@ -1,0 +1,150 @@
+/*
+ * environment.c - the settings, as the environment has them. See environment.h.
+ *
+ * Owns: the settings and their text. Called at start only. The C library's getenv is no use: when
+ * the shim starts, the C library has not been told of the environment yet.
+ * SPDX-License-Identifier: MIT
+ */
+#include "environment.h"
+
+#include "sys.h"
+#include "text.h"
+
+#define LONGEST ((size_t)32 << 10)
+
+struct lgr_settings lgr_settings;
+const char *lgr_settings_text;
+
+static char words[LONGEST];	/* lgr_settings refers to it; cut into pieces */
+static char original[1024];	/* as given, for people */
+
+/* The string NAME= in envp, behind the =. */
+static char *find(char **envp, const char *name)
+{
+	for (; envp && *envp; envp++) {
+		const char *behind = lgr_after(*envp, name);
+
+		if (behind)
+			return *envp + (behind - *envp);
+	}
+	return NULL;
+}
+
+static void say(void *arg, const char *s, size_t len)
+{
+	lgr_sys_write(2, s, len);
+}
+
+/* The place in the environment of a word that was parsed from the copy, or NULL. */
+static char *value_given;
+
+static void bad_word(void *arg, const char *word, size_t len, const char *problem)
+{
+	char line[512];
+	struct lgr_text text;
+
+	lgr_text_init(&text, line, sizeof(line));
+	lgr_text_add(&text, "linger: setting '");
+	lgr_text_add_n(&text, word, lgr_min(len, (size_t)200));
+	lgr_text_add(&text, "' is ignored: ");
+	lgr_text_add(&text, problem);
+	lgr_text_add(&text, "; LINGER=help prints the list\n");
+	say(NULL, line, text.len);
+	/* Commas stand for nothing: the child programs' linger does not see the word. */
+	if (value_given)
+		for (size_t i = 0; i < len; i++)
+			value_given[word - words + (ptrdiff_t)i] = ',';
+}
+
+static void forget_help(char *value)
+{
+	for (; value && *value; value++) {
+		const char *behind = lgr_after(value, "help");
+
+		if (behind && (!*behind || *behind == ','))
+			for (; value < behind; value++)
+				*value = ',';
+		while (*value && *value != ',')
+			value++;
+		if (!*value)
+			return;
+	}
+}
+
+/* Before the program's own environment can be had: a copy of what exec was given. */
+static const char *read_proc(char *buffer, size_t size)
+{
+	int fd = lgr_sys_openat("/proc/self/environ", O_RDONLY, 0);
+	size_t len = 0;
+	long n;
+
+	if (fd < 0)
+		return NULL;
+	while (len < size - 2 && (n = lgr_sys_read(fd, buffer + len, size - 2 - len)) > 0)
+		len += (size_t)n;
+	lgr_sys_close(fd);
+	buffer[len] = buffer[len + 1] = '\0';
+	for (const char *s = buffer; *s; s += lgr_len(s) + 1)
+		if (lgr_after(s, "LINGER="))
+			return lgr_after(s, "LINGER=");
+	return NULL;
+}
+
+static void apply(const char *value)
+{
+	struct lgr_text text;
+
+	lgr_text_init(&text, original, sizeof(original));
+	lgr_text_add(&text, value);
+	lgr_settings_text = original;
+	lgr_text_init(&text, words, sizeof(words));
+	lgr_text_add(&text, value);
+	if (text.cut) /* the last word is a piece of one */
+		bad_word(NULL, "LINGER", 6, "it is longer than 32767 bytes");
+	lgr_settings_apply(&lgr_settings, words, bad_word, NULL);
+}
+
+void lgr_environment_read(char **envp)
+{
+	const size_t size = (size_t)1 << 20; /* more than twice what exec takes by default in strings */
+	char *buffer;
+
+	lgr_settings_init(&lgr_settings);
+	value_given = find(envp, "LINGER=");
+	if (value_given) {
+		apply(value_given);
+	} else if (!envp) {
+		buffer = lgr_sys_mmap(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+		if (buffer) {
+			const char *value = read_proc(buffer, size);
+
+			if (value)
+				apply(value);
+			lgr_sys_munmap(buffer, size);
+		}
+	}
+	if (lgr_settings.of[LGR_SET_HELP].given) {
+		lgr_settings_help(say, NULL);
+		forget_help(value_given);
+	}
+}
+
+void lgr_environment_hide(char **envp, const char *shim)
+{
+	char *list = find(envp, "LD_PRELOAD=");
+	size_t len = lgr_len(shim);
+
+	/* Entries are separated by spaces and colons; empty ones are nothing. */
+	while (list && *list) {
+		size_t n = 0;
+
+		while (list[n] && list[n] != ' ' && list[n] != ':')
+			n++;
+		if (n == len && lgr_same(list, shim, len))
+			for (size_t i = 0; i < n; i++)
+				list[i] = ' ';
+		list += n;
+		while (*list == ' ' || *list == ':')
+			list++;
+	}
+}

@@ -1,0 +1,121 @@
+/*
+ * fields.c - the private fields of glibc's link map. See fields.h.
+ *
+ * Owns: the offsets in lgr_region. Called at start, before the program has threads; the readers from
+ * anywhere, for a map that is in the loader's list.
+ * Source: glibc include/link.h (l_direct_opencount, l_serial), elf/dl-object.c (l_serial counts the
+ * loads of all namespaces), the same from 2.31 to 2.42.
+ * SPDX-License-Identifier: MIT
+ */
+#include "fields.h"
+
+#include "log.h"
+#include "real.h"
+#include "region.h"
+#include "text.h"
+
+/* What is read of a link map: as much as any glibc has, short of what may lie behind the last one. */
+#define WORDS ((size_t)1024 / sizeof(uint32_t))
+/* Behind the public fields l_addr, l_name, l_ld, l_next, l_prev. */
+#define FIRST (sizeof(struct link_map) / sizeof(uint32_t))
+
+static void snapshot(uint32_t *to, const struct link_map *map)
+{
+	lgr_copy(to, map, WORDS * sizeof(*to));
+}
+
+/* The one word that went up by one from a to b: its offset in bytes; 0: none, or several. */
+static uint32_t risen(const uint32_t *a, const uint32_t *b)
+{
+	uint32_t at = 0;
+
+	for (size_t i = FIRST; i < WORDS; i++) {
+		if (a[i] == b[i])
+			continue;
+		if (at || b[i] != a[i] + 1)
+			return 0;
+		at = (uint32_t)(i * sizeof(uint32_t));
+	}
+	return at;
+}
+
+/* The first open may change more than the count (flags), the second does not. */
+static uint32_t find_handles(void)
+{
+	struct link_map *self = lgr_libc.self;
+	uint32_t before[WORDS], after[WORDS], at = 0;
+
+	if (lgr_libc.dlopen(self->l_name, RTLD_NOW | RTLD_NOLOAD) != self)
+		return 0;
+	snapshot(before, self);
+	if (lgr_libc.dlopen(self->l_name, RTLD_NOW | RTLD_NOLOAD) == self) {
+		snapshot(after, self);
+		at = risen(before, after);
+		lgr_libc.dlclose(self);
+	}
+	lgr_libc.dlclose(self);
+	return at;
+}
+
+/*
+ * At start the list is in the order of loading, so the numbers ascend from the program's 0 and stay
+ * below the count of loads; but for ld.so, which was counted before it had a place for its number.
+ * No other field is like that.
+ */
+static bool ascends(const struct link_map *map, uint32_t offset, uint64_t n)
+{
+	uint64_t next = 0;
+
+	for (; map; map = map->l_next) {
+		uint64_t number = *(const uint64_t *)((const char *)map + offset);
+
+		if (map == lgr_libc.ld_so && number == 0)
+			continue;
+		if (number < next || number >= n || (next == 0 && number))
+			return false;
+		next = number + 1;
+	}
+	return true;
+}
+
+static uint32_t find_serial(void)
+{
+	uint32_t at = 0;
+	uint64_t n = 0;
+
+	for (const struct link_map *map = lgr_libc.head; map; map = map->l_next)
+		n++;
+	/* Farther than WORDS, since it is at the structure's end; still inside on every version. */
+	for (uint32_t offset = sizeof(struct link_map); offset < 1280; offset += sizeof(uint64_t)) {
+		if (!ascends(lgr_libc.head, offset, n))
+			continue;
+		if (at)
+			return 0;
+		at = offset;
+	}
+	return at;
+}
+
+void lgr_fields_find(void)
+{
+	lgr_region.serial_offset = find_serial();
+	lgr_region.opencount_offset = find_handles();
+	if (!lgr_region.serial_offset)
+		lgr_log_error(LGR_RSN_E_FIELDS, "l_serial");
+	if (!lgr_region.opencount_offset)
+		lgr_log_error(LGR_RSN_E_FIELDS, "l_direct_opencount");
+}
+
+uint64_t lgr_field_serial(const struct link_map *map)
+{
+	uint32_t at = lgr_region.serial_offset;
+
+	return at ? *(const uint64_t *)((const char *)map + at) : UINT64_MAX;
+}
+
+uint32_t lgr_field_handles(const struct link_map *map)
+{
+	uint32_t at = lgr_region.opencount_offset;
+
+	return at ? *(const volatile uint32_t *)((const char *)map + at) : UINT32_MAX;
+}

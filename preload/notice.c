@@ -1,0 +1,268 @@
+/*
+ * notice.c - hearing of objects that come and go. See notice.h.
+ *
+ * Owns: where the last walk of the loader's list ended. Guard: lgr_lock_registry.
+ *
+ * The rule of the place: the list is walked only inside a dl_iterate_phdr callback, where glibc
+ * holds its dl_load_write_lock, under which alone the list changes (elf/dl-object.c,
+ * elf/dl-close.c). Nothing in here calls the loader.
+ * SPDX-License-Identifier: MIT
+ */
+#include "notice.h"
+
+#include "fields.h"
+#include "lock.h"
+#include "log.h"
+#include "pages.h"
+#include "real.h"
+#include "region.h"
+#include "registry.h"
+#include "sys.h"
+#include "text.h"
+
+#define NAMESPACES 16 /* glibc's DL_NNS */
+
+/* All the state. */
+static struct {
+	uint64_t adds, subs; /* the loader's counts at the last walk */
+	uint32_t namespaces;
+	struct link_map *tail[NAMESPACES]; /* last object of each list then; valid while subs is */
+	bool first;			   /* the walk at start */
+	bool no_notices; /* the program defines __gmon_start__ itself (gprof): nobody calls ours */
+} seen = { .first = true };
+
+_Atomic uint32_t lgr_loads_pending;
+static __thread enum { NONE, ANNOUNCED, UNANNOUNCED } pending;
+
+/* The exported functions of this library, as objects' GOT slots would hold them. */
+void __gmon_start__(void);
+void __cxa_finalize(void *);
+
+/* ------------------------------------------------------------------------------- loads under way */
+
+void lgr_load_begins(bool announced)
+{
+	if (pending == NONE)
+		atomic_fetch_add_explicit(&lgr_loads_pending, 1, memory_order_relaxed);
+	pending = announced ? ANNOUNCED : UNANNOUNCED;
+}
+
+void lgr_load_seen(void)
+{
+	if (pending != NONE)
+		atomic_fetch_sub_explicit(&lgr_loads_pending, 1, memory_order_relaxed);
+	pending = NONE;
+}
+
+bool lgr_load_unannounced(void)
+{
+	return pending == UNANNOUNCED;
+}
+
+void lgr_loads_forked(void)
+{
+	atomic_store_explicit(&lgr_loads_pending, pending != NONE, memory_order_relaxed);
+}
+
+/* ------------------------------------------------------------------------------ one object's facts */
+
+/* An absolute name for l_name: the loader keeps what dlopen was given, which may be relative. */
+static const char *absolute(const char *name, char *buffer, size_t size)
+{
+	struct lgr_text text;
+	const char *behind;
+	long n;
+
+	if (name[0] == '/' || !lgr_first(name, '/'))
+		return name; /* the vDSO's name is no path */
+	lgr_text_init(&text, buffer, size);
+	n = lgr_sys_getcwd(buffer, size);
+	if (n <= 0)
+		return name;
+	text.len = n > 1 ? (size_t)n : 0; /* "/" itself is added below */
+	while ((behind = lgr_after(name, "./")))
+		name = behind;
+	lgr_text_add(&text, "/");
+	lgr_text_add(&text, name);
+	return buffer;
+}
+
+/* What an object says about itself before it starts and ends: needs its relocations done. */
+static uint32_t announces(const struct link_map *map)
+{
+	static const char *const names[] = { "__gmon_start__", "__cxa_finalize" };
+	const uintptr_t ours[] = { (uintptr_t)__gmon_start__, (uintptr_t)__cxa_finalize };
+	struct lgr_elf elf;
+	bool bound[2];
+
+	lgr_elf_init(&elf, map->l_addr, map->l_ld);
+	lgr_elf_bound(&elf, names, ours, bound, 2);
+	return (bound[0] ? LGR_FL_NOTICED : 0) | (bound[1] ? LGR_FL_FINISHES : 0);
+}
+
+/* Will there be a notice, once its relocations are done? */
+static bool will_announce(const struct link_map *map)
+{
+	static const char *const name[] = { "__gmon_start__" };
+	const uintptr_t any[] = { 0 };
+	struct lgr_elf elf;
+	bool imports;
+
+	lgr_elf_init(&elf, map->l_addr, map->l_ld);
+	lgr_elf_bound(&elf, name, any, &imports, 1);
+	return imports && !seen.no_notices;
+}
+
+/* ld.so stands in every namespace's list, under the same addresses. One of them is enough. */
+static bool is_stand_in(const struct link_map *map)
+{
+	struct lgr_object *object = lgr_registry_object(lgr_registry_lookup((uintptr_t)map->l_ld));
+
+	return object && object->map != (uintptr_t)map &&
+	       (atomic_load_explicit(&object->flags, memory_order_relaxed) & LGR_FL_STARTUP);
+}
+
+static void add(struct link_map *map, uint32_t namespace, bool relocated)
+{
+	static char buffer[2 * 4096]; /* guarded by lgr_lock_registry, as all here */
+	struct dl_find_object found = { 0 };
+	struct lgr_load load = {
+		.map = (uintptr_t)map,
+		.serial = lgr_field_serial(map),
+		.load = map->l_addr,
+		.dynamic = map->l_ld,
+		.namespace = namespace,
+		.state = LGR_ST_LIVE,
+	};
+
+	if (lgr_libc.find_object((void *)map->l_ld, &found) == 0) {
+		load.lo = (uintptr_t)found.dlfo_map_start;
+		load.hi = (uintptr_t)found.dlfo_map_end;
+	}
+	if (seen.first)
+		load.flags |= LGR_FL_STARTUP;
+	if (namespace)
+		load.flags |= LGR_FL_NAMESPACE;
+	if (map == lgr_libc.head) {
+		load.flags |= LGR_FL_MAIN;
+		lgr_sys_readlink("/proc/self/exe", buffer, sizeof(buffer));
+		load.path = buffer;
+	} else {
+		load.path = absolute(map->l_name, buffer, sizeof(buffer));
+		if (!lgr_first(load.path, '/'))
+			load.flags |= LGR_FL_VDSO;
+	}
+	/* Another thread may be in the middle of loading it; if so, its notice will come. */
+	if (!relocated && !namespace && will_announce(map))
+		load.state = LGR_ST_LOADING;
+	else
+		load.flags |= announces(map);
+	lgr_registry_add(&load);
+}
+
+/* --------------------------------------------------------------------------------------- the walk */
+
+static void visit(struct link_map *map, uint32_t namespace, bool relocated)
+{
+	struct lgr_object *object = lgr_registry_find((uintptr_t)map, lgr_field_serial(map));
+
+	if (!object) {
+		if (!is_stand_in(map))
+			add(map, namespace, relocated);
+		return;
+	}
+	lgr_registry_mark(object);
+	/* Its notice, or the second look that finds it: then no notice will come. */
+	if (atomic_load_explicit(&object->state, memory_order_relaxed) == LGR_ST_LOADING) {
+		lgr_registry_add_flags(object, announces(map));
+		lgr_registry_set_state(object, LGR_ST_LIVE);
+	}
+}
+
+/*
+ * The lists of all namespaces, found as debuggers find them: since glibc 2.35 the r_debug structures
+ * are chained when there is more than one (link.h, struct r_debug_extended). A namespace that has
+ * been emptied has no first object.
+ */
+static void walk(bool only_new, bool relocated)
+{
+	struct r_debug_extended *r = (struct r_debug_extended *)lgr_libc.debug;
+	uint32_t n = 0;
+
+	if (!only_new)
+		lgr_registry_sweep_begin();
+	for (; r && n < NAMESPACES; r = r->base.r_version > 1 ? r->r_next : NULL, n++) {
+		struct link_map *map = r->base.r_map;
+
+		if (only_new && seen.tail[n])
+			map = seen.tail[n]->l_next;
+		else
+			seen.tail[n] = NULL;
+		for (; map; map = map->l_next) {
+			visit(map, n, relocated);
+			seen.tail[n] = map;
+		}
+	}
+	if (!only_new)
+		lgr_registry_sweep_end();
+}
+
+/* Called by dl_iterate_phdr for the first object; ends the iteration there. */
+static int look(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	bool relocated = *(bool *)arg;
+	uint64_t adds = info->dlpi_adds, subs = info->dlpi_subs;
+	bool same, loading;
+
+	if (!lgr_lock(&lgr_lock_registry))
+		return 1; /* a signal handler inside a walk: the next look will do */
+	same = adds == seen.adds && subs == seen.subs && !seen.first;
+	loading = lgr_registry_loading() > 0;
+	if (!same || loading)
+		walk(subs == seen.subs && !loading && !seen.first, relocated);
+	seen.adds = adds;
+	seen.subs = subs;
+	lgr_unlock(&lgr_lock_registry);
+	return 1;
+}
+
+void lgr_look(bool relocated)
+{
+	lgr_libc.dl_iterate_phdr(look, &relocated);
+}
+
+void lgr_look_first(void)
+{
+	struct lgr_elf elf;
+
+	lgr_elf_init(&elf, lgr_libc.head->l_addr, lgr_libc.head->l_ld);
+	seen.no_notices = lgr_elf_symbol(&elf, "__gmon_start__") != 0;
+	lgr_look(true);
+	seen.first = false;
+}
+
+/* ------------------------------------------------------------------------------------ the notices */
+
+void lgr_notice(const void *caller)
+{
+	uint64_t word = lgr_registry_lookup((uintptr_t)caller);
+
+	/* The first of a load takes in all of it; for the others this is where it ends. */
+	if (word && lgr_word_state(word) == LGR_ST_LIVE && !(word & LGR_WORD_CHECK))
+		return;
+	lgr_look(true);
+	lgr_load_seen();
+}
+
+void lgr_finishing(const void *inside)
+{
+	struct lgr_object *object = lgr_registry_object(lgr_registry_lookup((uintptr_t)inside));
+
+	if (!object || (atomic_load_explicit(&object->flags, memory_order_relaxed) & LGR_FL_STARTUP))
+		return;
+	if (!lgr_lock(&lgr_lock_registry))
+		return;
+	if (lgr_registry_object(lgr_registry_lookup((uintptr_t)inside)) == object)
+		lgr_registry_set_state(object, LGR_ST_CLOSING);
+	lgr_unlock(&lgr_lock_registry);
+}

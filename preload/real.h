@@ -1,0 +1,60 @@
+/*
+ * real.h - the functions behind the shim, found without a dl* call.
+ *
+ * Rank 10 (preload): may include all of core.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LGR_REAL_H
+#define LGR_REAL_H
+
+#include <dlfcn.h>
+#include <link.h>
+
+#include "base.h"
+
+/* The interposed functions; the stubs count on this order. */
+#define LGR_INTERPOSED(X) X(dlopen) X(dlmopen) X(dlclose) X(dlsym) X(dlvsym) X(__cxa_finalize)
+
+enum {
+#define X(name) LGR_REAL_##name,
+	LGR_INTERPOSED(X)
+#undef X
+	LGR_REAL_COUNT
+};
+
+/*
+ * Where each stub jumps: the next definition behind the shim in search order, as dlsym(RTLD_NEXT)
+ * would find it, so that other interposers (allocators, sanitizers) stay in the chain.
+ */
+extern void *lgr_real[LGR_REAL_COUNT];
+
+/* What linger itself calls, taken from libc directly: nobody's wrapper runs. */
+#define LGR_LIBC(X)                                                                                \
+	X(dl_iterate_phdr, "dl_iterate_phdr")                                                      \
+	X(find_object, "_dl_find_object")                                                          \
+	X(dlopen, "dlopen")                                                                        \
+	X(dlclose, "dlclose")                                                                      \
+	X(register_atfork, "__register_atfork")                                                    \
+	X(version, "gnu_get_libc_version")
+
+struct lgr_libc {
+	struct link_map *self; /* the shim's own */
+	struct link_map *head; /* the program's: first of the base namespace */
+	struct link_map *ld_so;
+	struct r_debug *debug; /* ld.so's own, not a program's copy of it */
+	int (*dl_iterate_phdr)(int (*)(struct dl_phdr_info *, size_t, void *), void *);
+	int (*find_object)(void *, struct dl_find_object *);
+	void *(*dlopen)(const char *, int);
+	int (*dlclose)(void *);
+	int (*register_atfork)(void (*)(void), void (*)(void), void (*)(void), void *);
+	const char *(*version)(void);
+};
+extern struct lgr_libc lgr_libc;
+
+/*
+ * lgr_real_resolve - fills in both tables. Idempotent, and safe from several threads at once: they
+ * find the same. Returns 0 or the reason why linger cannot run here; lgr_real is usable either way.
+ */
+int lgr_real_resolve(void);
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * start.c - how linger starts in a process. See start.h.
+ *
+ * Owns: the phase in lgr_region. The library is linked -z initfirst: its constructor is the first to
+ * run, before even the C library's, whose getenv and environ are therefore empty; the loader hands
+ * the environment to each constructor (elf/dl-init.c).
+ * SPDX-License-Identifier: MIT
+ */
+#include "start.h"
+
+#include "environment.h"
+#include "fields.h"
+#include "log.h"
+#include "notice.h"
+#include "real.h"
+#include "sys.h"
+#include "text.h"
+
+/* FILE of log:FILE as an absolute name: the program may change its directory before it forks. */
+static char log_file[4096];
+
+static void start_log(void)
+{
+	struct lgr_log_setup setup = {
+		.file = log_file,
+		.size = lgr_settings.of[LGR_SET_LOG_MAX].number,
+		.settings = lgr_settings_text,
+		.libc = lgr_libc.version(),
+	};
+	const char *file = lgr_settings.of[LGR_SET_LOG].text;
+	struct lgr_text text;
+
+	if (!*file)
+		return;
+	lgr_text_init(&text, log_file, sizeof(log_file));
+	if (*file != '/') {
+		long n = lgr_sys_getcwd(log_file, sizeof(log_file));
+
+		text.len = n > 1 ? (size_t)n : 0;
+		lgr_text_add(&text, "/");
+	}
+	lgr_text_add(&text, file);
+	if (text.cut || lgr_log_open(&setup) < 0)
+		lgr_log_error(LGR_RSN_E_LOG, log_file);
+}
+
+/* Settings that were given and have no effect in this version: said where it is looked for. */
+static void report_settings(void)
+{
+	for (int i = 0; i < LGR_SET_COUNT; i++)
+		if (lgr_settings.of[i].given && !lgr_setting_available(i))
+			lgr_log_error(LGR_RSN_E_SETTING, lgr_setting_name(i));
+	if (lgr_settings.of[LGR_SET_POLICY].number != LGR_POLICY_OFF)
+		lgr_log_error(LGR_RSN_E_SETTING, lgr_setting_name(LGR_SET_POLICY));
+}
+
+static enum lgr_reason start(char **envp)
+{
+	int reason;
+
+	/* 1. The real functions: from here the stubs work, whatever happens below. */
+	reason = lgr_real_resolve();
+	if (reason)
+		return reason;
+	/* 2. What readers outside find first. */
+	lgr_region_init(lgr_sys_getpid(), lgr_sys_clock(CLOCK_MONOTONIC));
+	/* 3. The settings. */
+	lgr_environment_read(envp);
+	if (lgr_settings.of[LGR_SET_CHILDREN].number) /* off */
+		lgr_environment_hide(envp, lgr_libc.self->l_name);
+	if (lgr_settings.of[LGR_SET_OFF].given)
+		return LGR_RSN_E_OFF;
+	lgr_region.policy = LGR_POLICY_OFF;
+	/* 4. The log, so that everything below can be said. */
+	start_log();
+	report_settings();
+	/* 5. The loader's private fields. */
+	lgr_fields_find();
+	/* 6. What is loaded already. */
+	lgr_look_first();
+	/* 7. Forks. */
+	if (lgr_fork_register() != 0)
+		lgr_log_error(LGR_RSN_E_FORK, NULL);
+	return LGR_RSN_NONE;
+}
+
+void lgr_start(char **envp)
+{
+	uint32_t phase = LGR_PH_NEW;
+	enum lgr_reason reason;
+
+	if (!atomic_compare_exchange_strong(&lgr_region.phase, &phase, LGR_PH_STARTING))
+		return;
+	reason = start(envp);
+	if (reason) {
+		lgr_region_off(reason);
+		lgr_log_error(reason, NULL);
+		return;
+	}
+	/* Commit: hooks and queries work from here. pairs with the acquire in lgr_on */
+	atomic_store_explicit(&lgr_region.phase, LGR_PH_ON, memory_order_release);
+}
+
+bool lgr_ready(void)
+{
+	if (lgr_likely(lgr_on()))
+		return true;
+	lgr_start(NULL);
+	/* Another thread may be starting: then this call goes through unseen, but it goes through. */
+	if (!lgr_real[0])
+		lgr_real_resolve();
+	return lgr_on();
+}
+
+static __attribute__((constructor)) void begin(int argc, char **argv, char **envp)
+{
+	lgr_start(envp);
+}
+
+/* What was unloaded since the last dl* call has not been logged yet. */
+static __attribute__((destructor)) void end(void)
+{
+	if (lgr_on())
+		lgr_look(false);
+}

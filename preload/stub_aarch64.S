@@ -1,0 +1,52 @@
+/*
+ * stub_aarch64.S - the exported dl functions, each a C hook before a tail jump to the real one.
+ *
+ * As stub_x86_64.S: x30, the program's own return address, is as it was when the real function
+ * begins. x16 may be changed between a call and its target (AAPCS64, "Procedure Call Standard").
+ * SPDX-License-Identifier: MIT
+ */
+	.macro	STUB name index
+	.globl	\name
+	.type	\name, %function
+	.balign	16
+\name:
+	.cfi_startproc
+	hint	#34 /* bti c */
+	stp	x29, x30, [sp, #-48]!
+	.cfi_def_cfa_offset 48
+	.cfi_offset 29, -48
+	.cfi_offset 30, -40
+	mov	x29, sp
+	stp	x0, x1, [sp, #16]
+	str	x2, [sp, #32]
+	bl	lgr_before_\name
+	ldr	x2, [sp, #32]
+	ldp	x0, x1, [sp, #16]
+	ldp	x29, x30, [sp], #48
+	.cfi_restore 29
+	.cfi_restore 30
+	.cfi_def_cfa_offset 0
+	adrp	x16, lgr_real + 8 * \index
+	ldr	x16, [x16, :lo12:(lgr_real + 8 * \index)]
+	br	x16
+	.cfi_endproc
+	.size	\name, . - \name
+	.endm
+
+	.text
+	STUB	dlopen 0
+	STUB	dlmopen 1
+	STUB	dlclose 2
+	STUB	dlsym 3
+	STUB	dlvsym 4
+	STUB	__cxa_finalize 5
+
+/* Where readers outside the process find struct lgr_region: see wire.h. */
+	.section .note.linger, "a", %note
+	.balign	4
+	.long	7, 8, 1
+	.asciz	"linger"
+	.balign	4
+1:	.quad	lgr_region - 1b
+
+	.section .note.GNU-stack, "", %progbits
