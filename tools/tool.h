@@ -1,0 +1,235 @@
+/*
+ * tool.h - what the files of the `linger` command share, grouped by the file that defines it.
+ *
+ * The command looks at processes and files from outside; it links none of the shim but the settings
+ * parser. Everything here may block, allocate and use stdio; nothing is thread-safe.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LGR_TOOL_H
+#define LGR_TOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "wire.h"
+
+/* Exit statuses. `linger run` has env(1)'s, so that a caller can tell our failure from PROGRAM's. */
+enum {
+	LGR_EXIT_DONE = 0,
+	LGR_EXIT_FAILED = 1,
+	LGR_EXIT_USAGE = 2,
+	LGR_EXIT_RUN_FAILED = 125,
+	LGR_EXIT_RUN_CANNOT = 126,
+	LGR_EXIT_RUN_MISSING = 127,
+};
+
+/* ----------------------------------------------------------------- cleanup */
+
+#define _cleanup_(f) __attribute__((cleanup(f)))
+#define _cleanup_free_ _cleanup_(lgr_freep)
+#define _cleanup_close_ _cleanup_(lgr_closep)
+#define _cleanup_fclose_ _cleanup_(lgr_fclosep)
+
+static inline void lgr_freep(void *p)
+{
+	free(*(void **)p);
+}
+
+static inline void lgr_closep(const int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+static inline void lgr_fclosep(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+}
+
+/* ------------------------------------------------- the subcommands, one file each */
+
+int lgr_cmd_run(int argc, char **argv);
+int lgr_cmd_ls(int argc, char **argv);
+int lgr_cmd_log(int argc, char **argv);
+
+/* --------------------------------------------------------------------- say.c */
+
+/*
+ * lgr_say - one sentence on standard error, as "WHO: ...", in one write.
+ * Control characters in it (a file may be called anything) are shown as \xNN.
+ */
+void lgr_say(const char *who, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* lgr_put_text - writes @n bytes for a person: no control characters, no bytes that are not UTF-8. */
+void lgr_put_text(FILE *out, const char *s, size_t n);
+
+/* lgr_finish - flushes standard output; @status, or 1 with a sentence when it cannot be written. */
+int lgr_finish(const char *who, int status);
+
+/*
+ * lgr_grow - makes room for one more element.
+ * @array: NULL or an earlier result; @cap: its capacity in elements, updated.
+ * Returns the array, moved perhaps; NULL when there is no memory: then @array is still valid.
+ */
+void *lgr_grow(void *array, size_t *cap, size_t used, size_t size);
+
+/* -------------------------------------------------------------------- json.c */
+
+/* One JSON object on one line. Keys are ours and plain ASCII; values may hold any byte. */
+struct lgr_json {
+	FILE *out;
+	bool comma; /* something was written at this level */
+};
+
+void lgr_json_begin(struct lgr_json *j, FILE *out);
+void lgr_json_end(struct lgr_json *j);
+void lgr_json_string(struct lgr_json *j, const char *key, const char *s);
+void lgr_json_bytes(struct lgr_json *j, const char *key, const char *s, size_t n);
+void lgr_json_number(struct lgr_json *j, const char *key, uint64_t value);
+void lgr_json_signed(struct lgr_json *j, const char *key, int64_t value);
+void lgr_json_address(struct lgr_json *j, const char *key, uint64_t value); /* "0x..." */
+void lgr_json_bool(struct lgr_json *j, const char *key, bool value);
+void lgr_json_null(struct lgr_json *j, const char *key);
+void lgr_json_list_begin(struct lgr_json *j, const char *key);
+void lgr_json_list_item(struct lgr_json *j, const char *s);
+void lgr_json_list_end(struct lgr_json *j);
+
+/*
+ * lgr_utf8_length - length in bytes of the character at @s, at most @n bytes away from the end.
+ * Returns 0 where no well-formed character begins (too long, a surrogate, past U+10FFFF, cut off).
+ */
+size_t lgr_utf8_length(const unsigned char *s, size_t n);
+
+/* --------------------------------------------------------------------- elf.c */
+
+/* Reads exactly @n bytes at @at of a file or a process: 0 or a negative errno, short is -EIO. */
+typedef int (*lgr_reader)(void *arg, uint64_t at, void *buf, size_t n);
+int lgr_read_fd(void *arg, uint64_t at, void *buf, size_t n); /* @arg: int *fd */
+
+enum lgr_linkage {
+	LGR_LINK_NONE,	  /* no program and no library: an object file, a core */
+	LGR_LINK_DYNAMIC, /* has a PT_INTERP */
+	LGR_LINK_STATIC,
+	LGR_LINK_STATIC_PIE,
+	LGR_LINK_LIBRARY, /* a library without PT_INTERP, or the loader itself: see soname */
+};
+
+struct lgr_elf_file {
+	uint8_t elf_class, data; /* EI_CLASS, EI_DATA */
+	uint16_t machine;
+	bool foreign; /* not of this command's class and byte order: what follows is not filled in */
+	enum lgr_linkage linkage;
+	char interp[4096];
+	char soname[256];
+	char sanitizer[256]; /* first sanitizer runtime among DT_NEEDED; "" if none */
+};
+
+/* lgr_elf_file_read - 0, -ENOEXEC (no ELF file), -EBADMSG (a damaged one), or the reader's error. */
+int lgr_elf_file_read(lgr_reader read, void *arg, struct lgr_elf_file *ret);
+
+/*
+ * lgr_elf_find_note - finds a note in the program headers of the image that begins at @base.
+ * @desc_size: the size its descriptor must have. @ret_at: address of the descriptor.
+ * Returns 0, -ENOENT (no such note), -ENOEXEC (no ELF image at @base), or the reader's error.
+ */
+int lgr_elf_find_note(lgr_reader read, void *arg, uint64_t base, const char *name, uint32_t type,
+		 size_t desc_size, uint64_t *ret_at);
+
+/* lgr_elf_file_describe - "64-bit AArch64" and the like, in @buf. */
+const char *lgr_elf_file_describe(const struct lgr_elf_file *elf, char *buf, size_t n);
+
+/* lgr_is_sanitizer - is @name (a path or a soname) a runtime that must come first in LD_PRELOAD? */
+bool lgr_is_sanitizer(const char *name, size_t n);
+
+/* ----------------------------------------------------------------- program.c */
+
+/* The program that `linger run` will start. */
+struct lgr_program {
+	char sanitizer[256]; /* runtime it needs in front of LD_PRELOAD; "" if none */
+};
+
+/*
+ * lgr_program_judge - can a preloaded library take effect in @name, started as execvp does?
+ * @shim: header of the shim, whose machine the program must be of.
+ * Returns 0, or after a sentence on standard error the exit status (125 to 127).
+ */
+int lgr_program_judge(const char *who, const char *name, const struct lgr_elf_file *shim,
+		      struct lgr_program *ret);
+
+/* ----------------------------------------------------------------- logfile.c */
+
+struct lgr_log_line {
+	uint64_t time_ns, id, arg;
+	uint64_t path; /* offset in lgr_logfile.paths */
+	uint32_t path_len;
+	uint32_t tid;
+	uint16_t event, reason;
+};
+
+struct lgr_logfile {
+	struct lgr_log_head head; /* zeros where the file ends earlier */
+	struct lgr_log_line *line;
+	size_t lines, lines_cap;
+	char *paths;
+	size_t paths_used, paths_cap;
+	uint64_t lost; /* records that were written and cannot be read */
+};
+
+/*
+ * lgr_logfile_read - reads one log, which may be in use by its process.
+ * @why: receives the sentence (without the file's name) that says what is wrong with it.
+ * Returns 0; -ENODATA: cut off, what could be read is in @ret; any other: @ret holds nothing.
+ * The caller frees with lgr_logfile_deinit in every case.
+ */
+int lgr_logfile_read(const char *name, struct lgr_logfile *ret, char *why, size_t why_size);
+void lgr_logfile_deinit(struct lgr_logfile *log);
+
+/* lgr_logfile_is - does @name begin as a log does (of whatever version)? */
+bool lgr_logfile_is(const char *name);
+
+/* -------------------------------------------------------------------- proc.c */
+
+/* A process and its copy of the shim's region. */
+struct lgr_proc {
+	pid_t pid;
+	uint64_t region_at; /* the region's address there */
+	struct lgr_region region;
+};
+
+/*
+ * lgr_proc_open - finds the shim in process @pid and copies its region.
+ * Returns 0, -ESRCH (no such process), -EPERM (may not be read), -ECHILD (ended, not yet waited
+ * for), -ENXIO (a kernel thread), -ENOENT (no linger in it), -EAGAIN (linger in it has not begun
+ * yet), -EPROTO (linger of another wire version, which is then in @ret->region.version), or another
+ * negative errno.
+ */
+int lgr_proc_open(pid_t pid, struct lgr_proc *ret);
+int lgr_proc_read(pid_t pid, uint64_t at, void *buf, size_t n); /* 0 or a negative errno */
+
+/* lgr_proc_command - command line of @pid for a person, in @buf; its name where it has none. */
+void lgr_proc_command(pid_t pid, char *buf, size_t n);
+
+/* An object as copied from a process; strings are the copy's own. */
+struct lgr_proc_object {
+	struct lgr_object object;
+	char *path, *soname; /* never NULL */
+	bool handles_known;
+	uint32_t handles;
+};
+
+struct lgr_proc_objects {
+	struct lgr_proc_object *object; /* ascending by id */
+	size_t count, cap;
+};
+
+/* lgr_proc_objects_read - copies the loaded objects of @proc. The caller deinits in every case. */
+int lgr_proc_objects_read(const struct lgr_proc *proc, struct lgr_proc_objects *ret);
+void lgr_proc_objects_deinit(struct lgr_proc_objects *objects);
+
+#endif
