@@ -1,0 +1,342 @@
+/*
+ * logfile.c - reads one log file, also while its process goes on writing it.
+ *
+ * Owns no state. The file is read with pread(2), never mapped: a file that somebody cuts while we
+ * look would end us with SIGBUS. Instead of the reader's acquire and re-check of a slot's number,
+ * the numbers of the whole ring are read, then its data, then the numbers again: data counts only
+ * where both readings agree. Layout and protocol: wire.h.
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tool.h"
+
+#define CHUNK_SLOTS 16384u /* slots read at once where only their numbers are wanted */
+
+/* A ring as read. Slot numbers are indices modulo slots; only the first `there` are in the file. */
+struct ring {
+	int fd;
+	uint64_t at; /* where it begins in the file */
+	uint64_t slots;
+	uint64_t there;
+	struct lgr_log_slot *slot;
+	uint64_t *seq_before, *seq_after;
+};
+
+static void ring_deinit(struct ring *ring)
+{
+	free(ring->slot);
+	free(ring->seq_before);
+	free(ring->seq_after);
+}
+
+static void say_why(char *why, size_t n, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+static void say_why(char *why, size_t n, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(why, n, format, ap);
+	va_end(ap);
+}
+
+/* ------------------------------------------------------------------ the head */
+
+bool lgr_logfile_is(const char *name)
+{
+	_cleanup_close_ int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char magic[8];
+
+	return fd >= 0 && lgr_read_fd(&fd, 0, magic, sizeof(magic)) == 0 &&
+	       !memcmp(magic, LGR_LOG_MAGIC, sizeof(magic));
+}
+
+/* Makes the head's texts end within their fields, whatever the file holds. */
+static void end_texts(struct lgr_log_head *head)
+{
+	head->version_text[sizeof(head->version_text) - 1] = '\0';
+	head->libc_text[sizeof(head->libc_text) - 1] = '\0';
+	head->settings[sizeof(head->settings) - 1] = '\0';
+	head->exe[sizeof(head->exe) - 1] = '\0';
+}
+
+static int open_log(const char *name, char *why, size_t n, int *ret_fd, uint64_t *ret_size)
+{
+	/* O_NONBLOCK: opening a FIFO must not wait for a writer. */
+	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		int r = -errno;
+
+		say_why(why, n, "cannot be read: %s", strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		say_why(why, n, "is %s; name a log file, or what was given to log:FILE",
+			S_ISDIR(st.st_mode) ? "a directory" : "not a regular file");
+		close(fd);
+		return -EINVAL;
+	}
+	*ret_fd = fd;
+	*ret_size = (uint64_t)st.st_size;
+	return 0;
+}
+
+/* Reads as much of the head as there is; -ENODATA when it is cut off. */
+static int read_head(int fd, uint64_t size, struct lgr_log_head *head, char *why, size_t n)
+{
+	size_t there = size < sizeof(*head) ? (size_t)size : sizeof(*head);
+	static const char none[8];
+	int r;
+
+	if (size == 0) {
+		say_why(why, n, "is empty: its process ended before it wrote anything, or the file "
+				"was emptied");
+		return -EINVAL;
+	}
+	r = lgr_read_fd(&fd, 0, head, there);
+	if (r < 0) {
+		say_why(why, n, "cannot be read: %s", strerror(-r));
+		return r;
+	}
+	end_texts(head);
+	if (there >= sizeof(none) && !memcmp(head->magic, none, sizeof(none))) {
+		say_why(why, n, "has no start record: its process is just starting, or died then");
+		return -EINVAL;
+	}
+	if (memcmp(head->magic, LGR_LOG_MAGIC, sizeof(head->magic))) {
+		say_why(why, n, "is not a log of linger");
+		return -EINVAL;
+	}
+	/* Without process and times there is nothing to tell. */
+	if (there < offsetof(struct lgr_log_head, next)) {
+		say_why(why, n, "is cut off after %" PRIu64 " bytes, within its start record", size);
+		return -EINVAL;
+	}
+	if (head->version != LGR_WIRE_VERSION) {
+		say_why(why, n, "is a log of format %u and this linger reads format %u; read it "
+				"with the linger that wrote it",
+			head->version, LGR_WIRE_VERSION);
+		return -EPROTO;
+	}
+	if (head->slots == 0 || head->slots > UINT64_MAX / LGR_LOG_SLOT / 2 ||
+	    head->head_size < sizeof(*head) || head->head_size % 8) {
+		say_why(why, n, "is damaged: its start record contradicts itself");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------ the ring */
+
+static int read_seqs(const struct ring *ring, uint64_t *seq)
+{
+	_cleanup_free_ struct lgr_log_slot *chunk = calloc(CHUNK_SLOTS, sizeof(*chunk));
+	int fd = ring->fd;
+
+	if (!chunk)
+		return -ENOMEM;
+	for (uint64_t i = 0; i < ring->there; i += CHUNK_SLOTS) {
+		uint64_t left = ring->there - i, n = left < CHUNK_SLOTS ? left : CHUNK_SLOTS;
+		int r = lgr_read_fd(&fd, ring->at + i * LGR_LOG_SLOT, chunk, n * LGR_LOG_SLOT);
+
+		if (r < 0)
+			return r;
+		for (uint64_t k = 0; k < n; k++)
+			seq[i + k] = chunk[k].seq;
+	}
+	return 0;
+}
+
+static int read_ring(struct ring *ring)
+{
+	int fd = ring->fd, r;
+
+	ring->seq_before = calloc(ring->there + 1, sizeof(uint64_t));
+	ring->seq_after = calloc(ring->there + 1, sizeof(uint64_t));
+	ring->slot = calloc(ring->there + 1, sizeof(struct lgr_log_slot));
+	if (!ring->seq_before || !ring->seq_after || !ring->slot)
+		return -ENOMEM;
+	r = read_seqs(ring, ring->seq_before);
+	if (r >= 0)
+		r = lgr_read_fd(&fd, ring->at, ring->slot, ring->there * LGR_LOG_SLOT);
+	if (r >= 0)
+		r = read_seqs(ring, ring->seq_after);
+	return r;
+}
+
+/* Is the slot of absolute index @k readable, and was it all the time we read it? */
+static bool valid(const struct ring *ring, uint64_t k)
+{
+	uint64_t i = k % ring->slots;
+
+	return i < ring->there && ring->seq_before[i] == k + 1 && ring->seq_after[i] == k + 1;
+}
+
+static uint64_t slots_of(const struct lgr_log_record *record)
+{
+	return (sizeof(*record) + record->path_len + LGR_LOG_PAYLOAD - 1) / LGR_LOG_PAYLOAD;
+}
+
+/*
+ * Does a whole record begin at @k? A slot does not say whether it begins a record, so one that
+ * continues a path must not be taken for one: what a record cannot hold is refused.
+ */
+static bool record_at(const struct ring *ring, const struct lgr_log_head *head, uint64_t k,
+		      uint64_t end, struct lgr_log_record *ret)
+{
+	struct lgr_log_record record;
+
+	if (!valid(ring, k))
+		return false;
+	memcpy(&record, ring->slot[k % ring->slots].data, sizeof(record));
+	if (record.event == LGR_EV_START || record.event >= LGR_EV_COUNT ||
+	    record.reason >= LGR_RSN_COUNT || record.path_len > LGR_LOG_PATH_MAX || record.spare ||
+	    record.tid == 0 || record.time_ns < head->start_ns)
+		return false;
+	if (slots_of(&record) > end - k)
+		return false;
+	for (uint64_t i = 1; i < slots_of(&record); i++)
+		if (!valid(ring, k + i))
+			return false;
+	*ret = record;
+	return true;
+}
+
+/* Copies the path of the record at @k behind the others. */
+static int add_path(struct lgr_logfile *log, const struct ring *ring, uint64_t k, uint32_t len)
+{
+	uint32_t at = sizeof(struct lgr_log_record), done = 0;
+
+	if (log->paths_cap - log->paths_used < (size_t)len + 1) {
+		size_t cap = (log->paths_cap + len + 1) * 2;
+		char *paths = realloc(log->paths, cap);
+
+		if (!paths)
+			return -ENOMEM;
+		log->paths = paths;
+		log->paths_cap = cap;
+	}
+	while (done < len) {
+		const uint8_t *data = ring->slot[(k + at / LGR_LOG_PAYLOAD) % ring->slots].data;
+		uint32_t in = at % LGR_LOG_PAYLOAD, n = LGR_LOG_PAYLOAD - in;
+
+		if (n > len - done)
+			n = len - done;
+		memcpy(log->paths + log->paths_used + done, data + in, n);
+		done += n;
+		at += n;
+	}
+	log->paths_used += len;
+	return 0;
+}
+
+static int add_line(struct lgr_logfile *log, const struct ring *ring, uint64_t k,
+		    const struct lgr_log_record *record)
+{
+	struct lgr_log_line *line;
+	int r;
+
+	line = lgr_grow(log->line, &log->lines_cap, log->lines, sizeof(*line));
+	if (!line)
+		return -ENOMEM;
+	log->line = line;
+	line[log->lines] = (struct lgr_log_line){
+		.time_ns = record->time_ns,
+		.id = record->id,
+		.arg = record->arg,
+		.path = log->paths_used,
+		.path_len = record->path_len,
+		.tid = record->tid,
+		.event = record->event,
+		.reason = record->reason,
+	};
+	r = add_path(log, ring, k, record->path_len);
+	if (r >= 0)
+		log->lines++;
+	return r;
+}
+
+/* Collects the records of indices [next - slots, next), as far as they are there. */
+static int collect(struct lgr_logfile *log, const struct ring *ring)
+{
+	uint64_t end = log->head.next, k = end > ring->slots ? end - ring->slots : 0;
+	/*
+	 * Once the ring has gone round, the oldest slots may be the end of a record whose beginning
+	 * is overwritten, with bytes of a still older one behind it, and those can look like a
+	 * record. So the first one found there only says where the second begins.
+	 */
+	bool doubtful = k > 0;
+
+	while (k < end) {
+		struct lgr_log_record record;
+
+		if (!record_at(ring, &log->head, k, end, &record)) {
+			k++;
+			continue;
+		}
+		if (!doubtful) {
+			int r = add_line(log, ring, k, &record);
+
+			if (r < 0)
+				return r;
+		}
+		doubtful = false;
+		k += slots_of(&record);
+	}
+	log->lost = log->head.records > log->lines ? log->head.records - log->lines : 0;
+	return 0;
+}
+
+int lgr_logfile_read(const char *name, struct lgr_logfile *ret, char *why, size_t why_size)
+{
+	_cleanup_(ring_deinit) struct ring ring = {.fd = -1};
+	_cleanup_close_ int fd = -1;
+	uint64_t size = 0, wanted;
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	*why = '\0';
+	r = open_log(name, why, why_size, &fd, &size);
+	if (r >= 0)
+		r = read_head(fd, size, &ret->head, why, why_size);
+	if (r < 0)
+		return r;
+	ring.fd = fd;
+	ring.at = ret->head.head_size;
+	ring.slots = ret->head.slots;
+	ring.there = size > ring.at ? (size - ring.at) / LGR_LOG_SLOT : 0;
+	if (ring.there > ring.slots)
+		ring.there = ring.slots;
+	r = read_ring(&ring);
+	if (r >= 0)
+		r = collect(ret, &ring);
+	if (r < 0) {
+		say_why(why, why_size, "cannot be read: %s",
+			r == -EIO ? "it became shorter meanwhile" : strerror(-r));
+		return r == -ENODATA ? -EIO : r;
+	}
+	wanted = ring.at + ring.slots * LGR_LOG_SLOT;
+	if (ring.there < ring.slots) {
+		say_why(why, why_size, "is cut off: it has %" PRIu64 " of %" PRIu64
+			" bytes; what is there was read, %" PRIu64 " records are lost",
+			size, wanted, ret->lost);
+		return -ENODATA;
+	}
+	return 0;
+}
+
+void lgr_logfile_deinit(struct lgr_logfile *log)
+{
+	free(log->line);
+	free(log->paths);
+}
