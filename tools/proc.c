@@ -1,0 +1,354 @@
+/*
+ * proc.c - everything that reads another process: /proc, its memory, the shim's region in it.
+ *
+ * Owns no state. The process runs on while it is read and may end at any moment, so each step can
+ * fail; and its memory is a stranger's, so sizes and addresses found there are bounded before use.
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "tool.h"
+
+#define STRING_MAX 65536u /* longest path read from a process */
+
+/* A line of /proc/PID/maps. */
+struct mapping {
+	uint64_t lo, hi; /* [lo, hi) */
+	uint64_t offset, inode;
+};
+
+struct maps {
+	struct mapping *mapping;
+	size_t count, cap;
+};
+
+static void maps_deinit(struct maps *maps)
+{
+	free(maps->mapping);
+}
+
+/* -------------------------------------------------------------------- /proc */
+
+static FILE *open_proc(pid_t pid, const char *file)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	return fopen(path, "re");
+}
+
+/* Why opening a file of /proc/PID failed, in the terms of lgr_proc_open. */
+static int proc_error(int error)
+{
+	if (error == ENOENT || error == ESRCH)
+		return -ESRCH;
+	return error == EACCES ? -EPERM : -error;
+}
+
+static int read_maps(pid_t pid, struct maps *maps)
+{
+	_cleanup_fclose_ FILE *file = open_proc(pid, "maps");
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+
+	if (!file)
+		return proc_error(errno);
+	errno = 0;
+	while (getline(&line, &size, file) > 0) {
+		struct mapping m, *grown;
+
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64 " %*s %" SCNu64, &m.lo,
+			   &m.hi, &m.offset, &m.inode) != 4)
+			continue;
+		grown = lgr_grow(maps->mapping, &maps->cap, maps->count, sizeof(m));
+		if (!grown)
+			return -ENOMEM;
+		maps->mapping = grown;
+		grown[maps->count++] = m;
+	}
+	return ferror(file) ? proc_error(errno) : 0;
+}
+
+/* A process without a single mapping has ended, or is the kernel's own. */
+static int without_memory(pid_t pid)
+{
+	_cleanup_fclose_ FILE *file = open_proc(pid, "stat");
+	char line[512], *behind;
+
+	if (!file || !fgets(line, sizeof(line), file))
+		return -ESRCH;
+	/* The name in parentheses may itself hold anything, so the last one counts. */
+	behind = strrchr(line, ')');
+	if (behind && behind[1] == ' ' && (behind[2] == 'Z' || behind[2] == 'X'))
+		return -ECHILD;
+	return -ENXIO;
+}
+
+void lgr_proc_command(pid_t pid, char *buf, size_t n)
+{
+	FILE *file = open_proc(pid, "cmdline");
+	size_t got = 0;
+
+	if (file) {
+		got = fread(buf, 1, n - 1, file);
+		fclose(file);
+	}
+	while (got && !buf[got - 1])
+		got--;
+	for (size_t i = 0; i < got; i++)
+		if (!buf[i])
+			buf[i] = ' ';
+	buf[got] = '\0';
+	if (got)
+		return;
+	file = open_proc(pid, "comm");
+	if (!file)
+		return;
+	if (fgets(buf, (int)n, file))
+		buf[strcspn(buf, "\n")] = '\0';
+	fclose(file);
+}
+
+/* ------------------------------------------------------------------- memory */
+
+int lgr_proc_read(pid_t pid, uint64_t at, void *buf, size_t n)
+{
+	struct iovec here = {.iov_base = buf, .iov_len = n};
+	struct iovec there = {.iov_base = (void *)(uintptr_t)at, .iov_len = n};
+	ssize_t got;
+
+	if (n == 0)
+		return 0;
+	got = process_vm_readv(pid, &here, 1, &there, 1, 0);
+	if (got < 0)
+		return -errno;
+	return (size_t)got == n ? 0 : -EFAULT;
+}
+
+/* lgr_reader over a process; @arg: pid_t *. */
+static int read_process(void *arg, uint64_t at, void *buf, size_t n)
+{
+	const pid_t *pid = arg;
+
+	return lgr_proc_read(*pid, at, buf, n);
+}
+
+/* A string of @len bytes, as a new NUL-terminated one. */
+static int read_string(pid_t pid, uint64_t at, uint32_t len, char **ret)
+{
+	char *s;
+	int r;
+
+	if (len > STRING_MAX)
+		return -EBADMSG;
+	s = calloc(1, (size_t)len + 1);
+	if (!s)
+		return -ENOMEM;
+	r = at ? lgr_proc_read(pid, at, s, len) : 0;
+	if (r < 0) {
+		free(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+/* ------------------------------------------------------------------- region */
+
+/* Reads the region the image at @base leads to. -ENOENT: it leads to none. */
+static int read_region(struct lgr_proc *proc, uint64_t base)
+{
+	struct lgr_region *region = &proc->region;
+	static const char none[8];
+	uint64_t at;
+	int64_t distance;
+	int r;
+
+	r = lgr_elf_find_note(read_process, &proc->pid, base, LGR_NOTE_NAME, LGR_NOTE_TYPE,
+			      sizeof(distance), &at);
+	if (r >= 0)
+		r = lgr_proc_read(proc->pid, at, &distance, sizeof(distance));
+	if (r < 0)
+		return r;
+	proc->region_at = at + (uint64_t)distance;
+	/* What every version begins with. */
+	r = lgr_proc_read(proc->pid, proc->region_at, region, offsetof(struct lgr_region, pid));
+	if (r < 0)
+		return r;
+	if (!memcmp(region->magic, none, sizeof(none)))
+		return -EAGAIN;
+	if (memcmp(region->magic, LGR_REGION_MAGIC, sizeof(region->magic)))
+		return -ENOENT;
+	if (region->version != LGR_WIRE_VERSION || region->size < sizeof(*region))
+		return -EPROTO;
+	r = lgr_proc_read(proc->pid, proc->region_at, region, sizeof(*region));
+	region->version_text[sizeof(region->version_text) - 1] = '\0';
+	region->log_path[sizeof(region->log_path) - 1] = '\0';
+	return r;
+}
+
+int lgr_proc_open(pid_t pid, struct lgr_proc *ret)
+{
+	_cleanup_(maps_deinit) struct maps maps = {0};
+	bool starting = false;
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->pid = pid;
+	r = read_maps(pid, &maps);
+	if (r < 0)
+		return r;
+	if (maps.count == 0)
+		return without_memory(pid);
+	for (size_t i = 0; i < maps.count; i++) {
+		const struct mapping *m = &maps.mapping[i];
+
+		/* The ELF header of a loaded file; its name may be anything. */
+		if (!m->inode || m->offset)
+			continue;
+		r = read_region(ret, m->lo);
+		if (r == 0 || r == -EPROTO || r == -EPERM || r == -ESRCH)
+			return r;
+		starting |= r == -EAGAIN;
+	}
+	return starting ? -EAGAIN : -ENOENT;
+}
+
+/* ------------------------------------------------------------------ objects */
+
+static void object_deinit(struct lgr_proc_object *o)
+{
+	free(o->path);
+	free(o->soname);
+}
+
+void lgr_proc_objects_deinit(struct lgr_proc_objects *objects)
+{
+	for (size_t i = 0; i < objects->count; i++)
+		object_deinit(&objects->object[i]);
+	free(objects->object);
+}
+
+/*
+ * Completes the copy of the object whose slot is at @at: strings, handles, and last the id again,
+ * since a slot that was reused meanwhile makes all of it worthless. 0: worthless; 1: good.
+ */
+static int complete(const struct lgr_proc *proc, uint64_t at, struct lgr_proc_object *o)
+{
+	const struct lgr_object *object = &o->object;
+	uint32_t handles_at = proc->region.opencount_offset;
+	uint64_t id;
+	int r;
+
+	r = read_string(proc->pid, object->path, object->path_len, &o->path);
+	if (r >= 0)
+		r = read_string(proc->pid, object->soname, object->soname ? object->soname_len : 0,
+				&o->soname);
+	if (r >= 0 && handles_at && object->map)
+		o->handles_known = lgr_proc_read(proc->pid, object->map + handles_at, &o->handles,
+						 sizeof(o->handles)) == 0;
+	if (r >= 0)
+		r = lgr_proc_read(proc->pid, at + offsetof(struct lgr_object, id), &id, sizeof(id));
+	if (r == -ENOMEM || r == -ESRCH || r == -EPERM)
+		return r;
+	return r == 0 && id == object->id;
+}
+
+static int read_chunk(const struct lgr_proc *proc, uint64_t at, struct lgr_proc_objects *objects)
+{
+	_cleanup_free_ struct lgr_object *chunk = calloc(LGR_OBJECT_CHUNK, sizeof(*chunk));
+	int r;
+
+	if (!chunk)
+		return -ENOMEM;
+	r = lgr_proc_read(proc->pid, at, chunk, LGR_OBJECT_CHUNK * sizeof(*chunk));
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < LGR_OBJECT_CHUNK; i++) {
+		struct lgr_proc_object *grown, o = {.object = chunk[i]};
+
+		if (!chunk[i].id)
+			continue;
+		r = complete(proc, at + i * sizeof(*chunk), &o);
+		if (r <= 0) {
+			object_deinit(&o);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		grown = lgr_grow(objects->object, &objects->cap, objects->count, sizeof(o));
+		if (!grown) {
+			object_deinit(&o);
+			return -ENOMEM;
+		}
+		objects->object = grown;
+		grown[objects->count++] = o;
+	}
+	return 0;
+}
+
+/* Is anything of [lo, hi) mapped? @maps ascends. */
+static bool is_mapped(const struct maps *maps, uint64_t lo, uint64_t hi)
+{
+	size_t from = 0, to = maps->count;
+
+	while (from < to) { /* the first mapping that ends behind lo */
+		size_t middle = from + (to - from) / 2;
+
+		if (maps->mapping[middle].hi <= lo)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from < maps->count && maps->mapping[from].lo < hi;
+}
+
+/* Leaves out what is not mapped any more and the process has not noticed yet. */
+static void drop_gone(struct lgr_proc_objects *objects, const struct maps *maps)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < objects->count; i++) {
+		struct lgr_proc_object *o = &objects->object[i];
+
+		if (is_mapped(maps, o->object.lo, o->object.hi))
+			objects->object[kept++] = *o;
+		else
+			object_deinit(o);
+	}
+	objects->count = kept;
+}
+
+static int by_id(const void *left, const void *right)
+{
+	const struct lgr_proc_object *a = left, *b = right;
+	uint64_t x = a->object.id, y = b->object.id;
+
+	return x < y ? -1 : x > y;
+}
+
+int lgr_proc_objects_read(const struct lgr_proc *proc, struct lgr_proc_objects *ret)
+{
+	_cleanup_(maps_deinit) struct maps maps = {0};
+	uint64_t chunks = (proc->region.slots_used + LGR_OBJECT_CHUNK - 1) / LGR_OBJECT_CHUNK;
+	int r = 0;
+
+	memset(ret, 0, sizeof(*ret));
+	for (uint64_t i = 0; r == 0 && i < chunks && i < LGR_CHUNKS; i++)
+		if (proc->region.chunk[i])
+			r = read_chunk(proc, proc->region.chunk[i], ret);
+	/* After the objects: one loaded between the two readings must not be left out. */
+	if (r == 0)
+		r = read_maps(proc->pid, &maps);
+	if (r < 0)
+		return r;
+	if (maps.count == 0)
+		return -ESRCH;
+	drop_gone(ret, &maps);
+	if (ret->count)
+		qsort(ret->object, ret->count, sizeof(*ret->object), by_id);
+	return 0;
+}
