@@ -1,0 +1,213 @@
+/*
+ * test_registry.c - core/registry.c. G1 to G4 are registry.h's.
+ *
+ * Objects are made up, but for their ELF image, which is this program's own.
+ * SPDX-License-Identifier: MIT
+ */
+#include "unit.h"
+
+#include <link.h>
+
+#include "arena.h"
+#include "lock.h"
+#include "pages.h"
+#include "region.h"
+#include "registry.h"
+
+
+/* An object of size bytes at lo whose link map would be at map. Its headers cannot be read there, so
+ * it is one segment. */
+static struct lgr_load load_at(uintptr_t map, uintptr_t lo, uintptr_t size)
+{
+	return (struct lgr_load){
+		.map = map, .serial = map, .load = lo, .lo = lo, .hi = lo + size,
+		.path = "/x/liba.so", .state = LGR_ST_LIVE,
+	};
+}
+
+/* lgr_elf_headers reads at lo: give it a page that is mapped and is no ELF header. */
+static unsigned char *arena_of_pages;
+
+static int setup(void **state)
+{
+	arena_of_pages = aligned_alloc(4096, 64 * 4096);
+	memset(arena_of_pages, 0, 64 * 4096);
+	return lgr_lock(&lgr_lock_registry) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	lgr_unlock(&lgr_lock_registry);
+	free(arena_of_pages);
+	return 0;
+}
+
+static uintptr_t page(int n)
+{
+	return (uintptr_t)arena_of_pages + (uintptr_t)n * 4096;
+}
+
+static void g1_a_reused_map_and_range_get_a_new_id(void **state)
+{
+	struct lgr_load load = load_at(0x1000, page(0), 8192);
+	struct lgr_object *object = lgr_registry_add(&load);
+	uint64_t first = object->id, word = lgr_registry_lookup(page(1));
+
+	assert_ptr_equal(lgr_registry_object(word), object);
+	lgr_registry_set_state(object, LGR_ST_GONE);
+	assert_int_equal(lgr_registry_lookup(page(1)), 0);
+	assert_null(lgr_registry_object(word));
+	load.serial++;
+	object = lgr_registry_add(&load);
+	assert_true(object->id > first);
+	assert_null(lgr_registry_object(word));
+	assert_ptr_equal(lgr_registry_find(0x1000, load.serial), object);
+	assert_null(lgr_registry_find(0x1000, load.serial - 1));
+	lgr_registry_set_state(object, LGR_ST_GONE);
+}
+
+static void g2_the_newest_object_has_the_page(void **state)
+{
+	struct lgr_load a = load_at(0x1000, page(0), 8192), b = load_at(0x2000, page(1), 8192);
+	struct lgr_object *old = lgr_registry_add(&a), *new = lgr_registry_add(&b);
+
+	assert_ptr_equal(lgr_registry_object(lgr_registry_lookup(page(0))), old);
+	assert_ptr_equal(lgr_registry_object(lgr_registry_lookup(page(1))), new);
+	lgr_registry_set_state(old, LGR_ST_GONE);
+	assert_int_equal(lgr_registry_lookup(page(0)), 0);
+	assert_ptr_equal(lgr_registry_object(lgr_registry_lookup(page(1))), new);
+	lgr_registry_set_state(new, LGR_ST_GONE);
+}
+
+static void g3_what_a_sweep_does_not_mark_is_gone(void **state)
+{
+	struct lgr_load load;
+	struct lgr_object *kept, *lost;
+	uint64_t before = lgr_region.objects;
+
+	load = load_at(0x1000, page(0), 4096);
+	kept = lgr_registry_add(&load);
+	load = load_at(0x2000, page(1), 4096);
+	lost = lgr_registry_add(&load);
+	assert_int_equal(lgr_region.objects, before + 2);
+	lgr_registry_sweep_begin();
+	lgr_registry_mark(kept);
+	lgr_registry_sweep_end();
+	assert_int_equal(lgr_region.objects, before + 1);
+	assert_null(lgr_registry_find(0x2000, UINT64_MAX));
+	assert_int_equal(lost->id, 0);
+	assert_int_equal(lgr_registry_lookup(page(1)), 0);
+	assert_ptr_equal(lgr_registry_find(0x1000, UINT64_MAX), kept);
+	lgr_registry_set_state(kept, LGR_ST_GONE);
+}
+
+static void an_object_added_in_a_sweep_survives_it(void **state)
+{
+	struct lgr_load load = load_at(0x1000, page(0), 4096);
+	struct lgr_object *object;
+
+	lgr_registry_sweep_begin();
+	object = lgr_registry_add(&load);
+	lgr_registry_sweep_end();
+	assert_ptr_equal(lgr_registry_find(0x1000, UINT64_MAX), object);
+	lgr_registry_set_state(object, LGR_ST_GONE);
+}
+
+static void g4_states_show_in_the_page_words(void **state)
+{
+	struct lgr_load load = load_at(0x1000, page(0), 4096);
+	struct lgr_object *object;
+	uint32_t loading = lgr_registry_loading();
+
+	load.state = LGR_ST_LOADING;
+	object = lgr_registry_add(&load);
+	assert_int_equal(lgr_registry_loading(), loading + 1);
+	assert_int_equal(lgr_word_state(lgr_registry_lookup(page(0))), LGR_ST_LOADING);
+	lgr_registry_set_state(object, LGR_ST_LIVE);
+	assert_int_equal(lgr_registry_loading(), loading);
+	assert_true(lgr_registry_lookup(page(0)) & LGR_WORD_CHECK); /* it announces no end */
+	lgr_registry_add_flags(object, LGR_FL_FINISHES);
+	assert_false(lgr_registry_lookup(page(0)) & LGR_WORD_CHECK);
+	lgr_registry_set_state(object, LGR_ST_CLOSING);
+	assert_int_equal(lgr_word_state(lgr_registry_lookup(page(0))), LGR_ST_CLOSING);
+	assert_true(lgr_registry_lookup(page(0)) & LGR_WORD_CHECK);
+	lgr_registry_set_state(object, LGR_ST_GONE);
+}
+
+static void segments_come_from_the_program_headers(void **state)
+{
+	struct lgr_load load = load_at(0x3000, 0, 0);
+	struct dl_find_object found;
+	struct lgr_object *object;
+
+	assert_int_equal(_dl_find_object((void *)_r_debug.r_map->l_ld, &found), 0);
+	load.lo = (uintptr_t)found.dlfo_map_start;
+	load.hi = (uintptr_t)found.dlfo_map_end;
+	load.load = _r_debug.r_map->l_addr;
+	load.dynamic = _r_debug.r_map->l_ld;
+	object = lgr_registry_add(&load);
+	assert_true(object->segments >= 1);
+	assert_int_equal(object->segment[0].lo, load.lo);
+	assert_true(object->build_id_len >= 8);
+	assert_ptr_equal(lgr_registry_object(lgr_registry_lookup((uintptr_t)&lgr_region)), object);
+	assert_ptr_equal(lgr_registry_object(lgr_registry_lookup((uintptr_t)setup)), object);
+	lgr_registry_set_state(object, LGR_ST_GONE);
+}
+
+/* Slots, strings and buckets are used again: a program that loads for ever needs no more memory. */
+static void ten_thousand_loads_need_no_more_memory_than_a_hundred(void **state)
+{
+	size_t used = 0;
+	uint64_t slots = 0;
+
+	for (int i = 0; i < 10000; i++) {
+		struct lgr_load load = load_at(0x1000 + 64 * (uintptr_t)(i % 7), page(i % 5), 4096);
+		struct lgr_object *object = lgr_registry_add(&load);
+
+		assert_non_null(object);
+		lgr_registry_set_state(object, LGR_ST_GONE);
+		if (i == 100) {
+			used = lgr_arena_used();
+			slots = lgr_region.slots_used;
+		}
+	}
+	assert_int_equal(lgr_arena_used(), used);
+	assert_int_equal(lgr_region.slots_used, slots);
+}
+
+static void many_objects_are_all_found(void **state)
+{
+	enum { N = 5000 };
+	static struct lgr_object *objects[N];
+	struct lgr_load load;
+
+	for (uintptr_t i = 0; i < N; i++) {
+		load = load_at(0x100000 + i * 1280, page(0), 4096);
+		/* Readable memory stands in for the image; the pages are where the object claims. */
+		load.hi = load.lo; /* no segment at all */
+		objects[i] = lgr_registry_add(&load);
+		assert_non_null(objects[i]);
+	}
+	for (uintptr_t i = 0; i < N; i++)
+		assert_ptr_equal(lgr_registry_find(0x100000 + i * 1280, UINT64_MAX), objects[i]);
+	for (uintptr_t i = 0; i < N; i++)
+		lgr_registry_set_state(objects[i], LGR_ST_GONE);
+	for (uintptr_t i = 0; i < N; i++)
+		assert_null(lgr_registry_find(0x100000 + i * 1280, UINT64_MAX));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(g1_a_reused_map_and_range_get_a_new_id),
+		cmocka_unit_test(g2_the_newest_object_has_the_page),
+		cmocka_unit_test(g3_what_a_sweep_does_not_mark_is_gone),
+		cmocka_unit_test(an_object_added_in_a_sweep_survives_it),
+		cmocka_unit_test(g4_states_show_in_the_page_words),
+		cmocka_unit_test(segments_come_from_the_program_headers),
+		cmocka_unit_test(ten_thousand_loads_need_no_more_memory_than_a_hundred),
+		cmocka_unit_test(many_objects_are_all_found),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,113 @@
+/*
+ * test_settings.c - core/settings.c: the parser of LINGER.
+ * SPDX-License-Identifier: MIT
+ */
+#include "unit.h"
+
+#include "settings.h"
+
+static struct lgr_settings settings;
+static char text[256], wrong[256], help[8192];
+
+static void note_bad(void *arg, const char *word, size_t len, const char *problem)
+{
+	snprintf(wrong + strlen(wrong), sizeof(wrong) - strlen(wrong), "[%.*s|%s]", (int)len, word,
+		 problem);
+}
+
+static int apply(const char *words)
+{
+	snprintf(text, sizeof(text), "%s", words);
+	wrong[0] = '\0';
+	lgr_settings_init(&settings);
+	return lgr_settings_apply(&settings, text, note_bad, NULL);
+}
+
+static void nothing_given_is_the_table_s_default(void **state)
+{
+	assert_int_equal(apply(""), 0);
+	assert_int_equal(settings.of[LGR_SET_LOG_MAX].number, 4 << 20);
+	assert_int_equal(settings.of[LGR_SET_KEPT_MAX].number, 16);
+	assert_int_equal(settings.of[LGR_SET_BUDGET].number, 1000000);
+	assert_int_equal(settings.of[LGR_SET_RETRY].number, 20000000);
+	assert_int_equal(settings.of[LGR_SET_ARCHIVE_MAX].number, 1u << 30);
+	assert_int_equal(settings.of[LGR_SET_OFF].number, 0);
+	assert_string_equal(settings.of[LGR_SET_LOG].text, "");
+	for (int i = 0; i < LGR_SET_COUNT; i++)
+		assert_false(settings.of[i].given);
+}
+
+static void every_word_of_the_table_is_understood(void **state)
+{
+	assert_int_equal(apply("off,help,control,policy:host,reopen:fresh,fresh:nodelete,kept_max:3,"
+			       "budget:2us,retry:1ms..2s,scan:byte,scrub:on,trust:*x*"), 0);
+	assert_int_equal(settings.of[LGR_SET_POLICY].number, LGR_POLICY_HOST);
+	assert_int_equal(settings.of[LGR_SET_BUDGET].number, 2000);
+	assert_string_equal(settings.of[LGR_SET_TRUST].text, "*x*");
+	assert_int_equal(apply("redirect:f@V=lib.so#g;in=*x,override:*,archive:/d,archive_mode:open,"
+			       "archive_max:3K,log:/x,log_max:1M,children:off,leakcheck:on"), 0);
+	assert_int_equal(settings.of[LGR_SET_ARCHIVE_MAX].number, 3072);
+	assert_int_equal(settings.of[LGR_SET_CHILDREN].number, 1);
+	assert_string_equal(settings.of[LGR_SET_REDIRECT].text, "f@V=lib.so#g;in=*x");
+}
+
+static void the_last_word_wins(void **state)
+{
+	assert_int_equal(apply("policy:never,policy:safe,log:/a,log:/b"), 0);
+	assert_int_equal(settings.of[LGR_SET_POLICY].number, LGR_POLICY_SAFE);
+	assert_string_equal(settings.of[LGR_SET_LOG].text, "/b");
+}
+
+static void a_backslash_escapes_separators(void **state)
+{
+	assert_int_equal(apply("log:/a\\,b\\;c\\\\d,scan:byte"), 0);
+	assert_string_equal(settings.of[LGR_SET_LOG].text, "/a,b;c\\d");
+	assert_int_equal(settings.of[LGR_SET_SCAN].number, 1);
+	assert_int_equal(apply("log:/end\\"), 0);
+	assert_string_equal(settings.of[LGR_SET_LOG].text, "/end\\");
+}
+
+static void a_bad_word_is_named_and_the_others_count(void **state)
+{
+	assert_int_equal(apply("foo,policy:foo,,scan:byte,log,log:,off:1,retry:2s..1s,kept_max:3x,"
+			       "log_max:4T,budget:1,policy:of,policy:"), 11);
+	assert_int_equal(settings.of[LGR_SET_SCAN].number, 1);
+	assert_false(settings.of[LGR_SET_POLICY].given);
+	assert_false(settings.of[LGR_SET_OFF].given);
+	assert_non_null(strstr(wrong, "[foo|there is no such setting]"));
+	assert_non_null(strstr(wrong, "[policy:foo|"));
+	assert_non_null(strstr(wrong, "[off:1|it takes no value]"));
+}
+
+static void sizes_that_overflow_are_refused(void **state)
+{
+	assert_int_equal(apply("log_max:99999999999999999999"), 1);
+	assert_int_equal(apply("log_max:18446744073709551615G"), 1);
+}
+
+static void put(void *arg, const char *piece, size_t len)
+{
+	strncat(help, piece, len);
+}
+
+static void the_help_names_every_setting(void **state)
+{
+	lgr_settings_help(put, NULL);
+	for (int i = 0; i < LGR_SET_COUNT; i++)
+		assert_non_null(strstr(help, lgr_setting_name(i)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_given_is_the_table_s_default),
+		cmocka_unit_test(every_word_of_the_table_is_understood),
+		cmocka_unit_test(the_last_word_wins),
+		cmocka_unit_test(a_backslash_escapes_separators),
+		cmocka_unit_test(a_bad_word_is_named_and_the_others_count),
+		cmocka_unit_test(sizes_that_overflow_are_refused),
+		cmocka_unit_test(the_help_names_every_setting),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
