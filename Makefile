@@ -1,6 +1,7 @@
 # linger - see README.md; `make help` lists the targets.
 # Never overwritten, only added to: CC CXX CFLAGS CPPFLAGS LDFLAGS. Local settings: config.mak.
 -include config.mak
+-include tests/flags.mk
 
 VERSION = 0.1.0
 prefix = /usr/local
@@ -32,7 +33,9 @@ SHIM_CFLAGS = -fPIC -fvisibility=hidden -fno-omit-frame-pointer -fno-stack-prote
 SHIM_LDFLAGS = -shared -nostartfiles -Wl,--version-script,preload/exports.map \
 	-Wl,--exclude-libs,ALL -Wl,-z,defs,-z,now,-z,relro,-z,nodelete,-z,nodlopen,-z,initfirst \
 	-Wl,-z,noexecstack,-z,separate-code,--build-id=sha1,--hash-style=gnu -Wl,-soname,liblinger.so
-ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
+ARCH ?= $(shell uname -m)
+SHIM_CFLAGS += $(if $(filter x86_64,$(ARCH)),-fcf-protection=full,-mbranch-protection=standard)
+SHIM_LDFLAGS += $(if $(filter x86_64,$(ARCH)),-Wl$(comma)-z$(comma)ibt$(comma)-z$(comma)shstk)
 
 # ----------------------------------------------------------------- sources
 CORE = $(wildcard core/*.c)
@@ -46,8 +49,9 @@ HOSTS = $(patsubst tests/hosts/%.c,$(O)/tests/%,$(wildcard tests/hosts/host_*.c)
 STRESS = $(patsubst tests/stress/%.c,$(O)/tests/%,$(wildcard tests/stress/stress_*.c))
 
 .PHONY: all demo test check check-unit check-abi check-scenarios check-programs check-faults \
-	check-stress check-all check-sanitizers fuzz-config bench install uninstall lint format \
-	format-check clean help packages-demo packages-test dist tags compilers
+	check-stress check-all fuzz-config bench install uninstall lint format format-check clean help \
+	dist tags packages-demo packages-test packages-bench both-compilers sanitized-builds \
+	unit-binaries run-all
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -61,7 +65,6 @@ help:
 ##  make test              install what is absent, build, run every test CI runs
 ##  make check             the quick suite: check-unit check-abi check-scenarios
 ##  make check-programs    real programs with and without linger
-##  make check-sanitizers  unit and stress tests under ASan+UBSan and TSan
 ##  make check-stress      seeded churn (DURATION=seconds SEED=n)
 ##  make check-faults      every allocation and system call of the shim's start fails in turn
 ##  make check-all         everything, and nothing may be skipped
@@ -131,7 +134,6 @@ RUN_TESTS = O=$(O) CC="$(CC)" CXX="$(CXX)" tests/run
 DURATION ?= 20
 SEED ?= 1
 
-compilers: ; @:
 check: check-unit check-abi check-scenarios
 check-unit: $(UNIT)
 	@$(RUN_TESTS) $(UNIT)
@@ -141,6 +143,93 @@ check-scenarios: all $(HOSTS) $(PLUGINS)
 	@$(RUN_TESTS) $(wildcard tests/scenarios/*.t)
 check-programs: all $(HOSTS) $(PLUGINS)
 	@$(RUN_TESTS) $(wildcard tests/programs/*.t)
+check-faults: all $(HOSTS)
+	@$(RUN_TESTS) $(wildcard tests/faults/*.t)
+check-stress: $(STRESS)
+	@for t in $(STRESS); do $$t $(DURATION) $(SEED) || exit 1; done
+
+# What `make test` is made of: one run over all files, so that there is one closing line.
+SANITIZED = build-address-undefined build-thread
+sanitized-builds:
+	@$(MAKE) --no-print-directory SAN=address,undefined O=build-address-undefined unit-binaries
+	@$(MAKE) --no-print-directory SAN=thread O=build-thread unit-binaries
+unit-binaries: $(UNIT) $(STRESS)
+# A compiler that warns fails: both are built, the second only to see that.
+both-compilers:
+	@$(MAKE) --no-print-directory DEVELOPER=1 all
+	@$(MAKE) --no-print-directory DEVELOPER=1 CC=clang O=build-clang all
+QUICK_TESTS = $(UNIT) $(STRESS) $(foreach d,$(SANITIZED),$(patsubst $(O)/%,$d/%,$(UNIT) $(STRESS))) \
+	$(wildcard tests/abi/*.t tests/scenarios/*.t tests/faults/*.t)
+run-all: all $(UNIT) $(STRESS) $(HOSTS) $(PLUGINS)
+	@$(RUN_TESTS) $(QUICK_TESTS) $(wildcard tests/programs/*.t)
+
+# Packages stand beside what needs them, one a line.
+packages = $(shell sed 's/\#.*//' $(wildcard $(1)))
+BUILD_PACKAGES = gcc libc6-dev binutils
+TEST_PACKAGES = $(BUILD_PACKAGES) g++ clang libclang-rt-14-dev libcmocka-dev perl git
+packages-demo:
+	@tests/install.sh $(BUILD_PACKAGES) $(call packages,tools/demo.packages)
+packages-test:
+	@tests/install.sh $(TEST_PACKAGES) $(call packages,tests/*/packages)
+packages-bench:
+	@tests/install.sh $(BUILD_PACKAGES) $(call packages,bench/packages)
+
+demo: packages-demo
+	@$(MAKE) --no-print-directory all
+	@O=$(O) tools/demo.sh
+test: packages-test
+	@$(MAKE) --no-print-directory both-compilers sanitized-builds
+	@$(MAKE) --no-print-directory run-all
+check-all: packages-test
+	@$(MAKE) --no-print-directory both-compilers sanitized-builds format-check
+	@CHECK_ALL=1 $(MAKE) --no-print-directory run-all
+	@$(MAKE) --no-print-directory HARD=1 CHECK_ALL=1 check
+	@$(MAKE) --no-print-directory check-stress
+	@$(MAKE) --no-print-directory SAN=thread check-stress
+	@$(MAKE) --no-print-directory fuzz-config
+bench: packages-bench
+	@$(MAKE) --no-print-directory all
+	@O=$(O) CC="$(CC)" bench/run
+
+RUNS ?= 1000000
+fuzz-config:
+	@mkdir -p $(O)/fuzz
+	$(Q)clang $(BASE) -g -O1 -fsanitize=fuzzer,address,undefined -o $(O)/fuzz/settings \
+		tests/fuzz/fuzz_settings.c core/settings.c core/text.c
+	$(Q)$(O)/fuzz/settings -runs=$(RUNS) -max_len=512 -print_final_stats=0 2>&1 | tail -3
+
+# --------------------------------------------------------------- installing
+INSTALLED = $(bindir)/linger $(libdir)/liblinger.so $(includedir)/linger.h \
+	$(mandir)/man1/linger.1 $(libdir)/pkgconfig/linger.pc
+$(O)/linger.pc: Makefile
+	@mkdir -p $(@D)
+	@printf 'Name: linger\nDescription: run-time-loaded code, safe to unload\nVersion: %s\nCflags: -I%s\nLibs: -L%s -llinger\n' \
+		'$(VERSION)' '$(includedir)' '$(libdir)' > $@
+install: all $(O)/linger.pc
+	install -D -m 755 $(O)/linger $(DESTDIR)$(bindir)/linger
+	install -D -m 755 $(O)/liblinger.so $(DESTDIR)$(libdir)/liblinger.so
+	install -D -m 644 core/linger.h $(DESTDIR)$(includedir)/linger.h
+	install -D -m 644 tools/linger.1 $(DESTDIR)$(mandir)/man1/linger.1
+	install -D -m 644 $(O)/linger.pc $(DESTDIR)$(libdir)/pkgconfig/linger.pc
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
+dist:
+	git archive --prefix=linger-$(VERSION)/ -o linger-$(VERSION).tar.gz HEAD
+
+# ------------------------------------------------------------------ looking
+C_FILES = $(wildcard core/*.[ch] preload/*.[ch] tools/*.[ch] tests/*/*.[ch] bench/*.[ch])
+lint:
+	clang-tidy --quiet $(CORE) $(wildcard preload/*.c tools/*.c) -- $(BASE) -DLGR_LIBDIR='""'
+	cppcheck --quiet --enable=warning,portability --inline-suppr core preload tools
+	shellcheck -x tests/*.sh tests/*/*.t tools/*.sh
+format:
+	clang-format -i $(C_FILES)
+format-check:
+	clang-format --dry-run -Werror $(C_FILES)
+compile_commands.json:
+	bear -- $(MAKE) -B all
+tags:
+	ctags -R core preload tools tests
 
 -include $(wildcard $(O)/shim/*/*.d $(O)/tool/*/*.d $(O)/core/*.d $(O)/tests/*.d)
 

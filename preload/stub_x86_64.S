@@ -5,6 +5,7 @@
  * decides RPATH and RUNPATH, $ORIGIN, the namespace and RTLD_NEXT by it (promise T). The hook gets
  * the function's arguments; none of these functions takes more than three, nor any in a vector
  * register (psABI 3.2.3). lgr_real: real.h, in the order of its list.
+ * ENDBR64 keeps the library fit for indirect branch tracking; a tail jump is fine with shadow stacks.
  * SPDX-License-Identifier: MIT
  */
 	.macro	STUB name index
@@ -47,12 +48,5 @@
 	.asciz	"linger"
 	.balign	4
 1:	.quad	lgr_region - 1b
-
-/* ENDBR64 above keeps the library fit for indirect branch tracking and shadow stacks. */
-	.section .note.gnu.property, "a", @note
-	.balign	8
-	.long	4, 16, 5
-	.asciz	"GNU"
-	.long	0xc0000002, 4, 3, 0
 
 	.section .note.GNU-stack, "", @progbits

@@ -9,12 +9,12 @@ need readelf binutils
 dynamic=$(readelf -dW "$SHIM")
 is "DT_NEEDED is libc alone" "$(sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' <<<"$dynamic")" libc.so.6
 wanted=$(sed -n '/global:/,/local:/s/^\t\([A-Za-z_]*\);.*/\1/p' "$ROOT/preload/exports.map" | sort)
-exported=$(readelf --dyn-syms -W "$SHIM" | awk '$7 != "UND" && $5 != "LOCAL" && $8 {print $8}' | sort)
+exported=$(readelf --dyn-syms -W "$SHIM" | awk '$7 != "UND" && $5 != "LOCAL" && $1 ~ /^[0-9]+:$/ {print $8}' | sort)
 is "exported is what the version script names" "$exported" "$wanted"
 for flag in NOW NODELETE INITFIRST NOOPEN; do
 	like "DF_1_$flag" "$(grep FLAGS_1 <<<"$dynamic")" "$flag"
 done
-imports=$(readelf --dyn-syms -W "$SHIM" | awk '$7 == "UND" && $8 {sub(/@.*/, "", $8); print $8}' | sort)
+imports=$(readelf --dyn-syms -W "$SHIM" | awk '$7 == "UND" && $8 != "" {sub(/@.*/, "", $8); print $8}' | sort)
 is "imported is only the loader's list" "$imports" _r_debug
 relocations=$(readelf -rW "$SHIM")
 is "no TLS relocation that allocates" "$(grep -cE 'DTPMOD|TLSDESC' <<<"$relocations")" 0
