@@ -53,7 +53,8 @@ static void *carve(size_t size)
 	at = (arena.at + align - 1) & ~(uintptr_t)(align - 1);
 	if (at + size > arena.end) {
 		size_t n = size > MAPPING ? size : MAPPING;
-		void *fresh = lgr_sys_mmap(n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+		void *fresh = lgr_sys_mmap(n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+					   -1);
 
 		if (!fresh)
 			return NULL;

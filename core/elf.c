@@ -194,7 +194,8 @@ static size_t bound_in(const struct lgr_elf *elf, const ElfW(Rela) *r, size_t n,
 		for (size_t i = 0; i < of; i++) {
 			const uintptr_t *word = (const uintptr_t *)(elf->load + r->r_offset);
 
-			if (ret[i] || !lgr_equal(name, names[i]) || (targets[i] && *word != targets[i]))
+			if (ret[i] || !lgr_equal(name, names[i]) ||
+			    (targets[i] && *word != targets[i]))
 				continue;
 			ret[i] = true;
 			found++;
@@ -257,7 +258,8 @@ static const uint8_t *find_build_id(const uint8_t *note, size_t size, size_t *re
 	return NULL;
 }
 
-size_t lgr_elf_build_id(uintptr_t load, const ElfW(Phdr) *headers, size_t n, uint8_t *to, size_t size)
+size_t lgr_elf_build_id(uintptr_t load, const ElfW(Phdr) *headers, size_t n, uint8_t *to,
+			size_t size)
 {
 	for (size_t i = 0; i < n; i++) {
 		const uint8_t *id;
@@ -266,7 +268,8 @@ size_t lgr_elf_build_id(uintptr_t load, const ElfW(Phdr) *headers, size_t n, uin
 		/* 8-aligned note segments hold other notes (.note.gnu.property), padded otherwise. */
 		if (headers[i].p_type != PT_NOTE || headers[i].p_align > 4)
 			continue;
-		id = find_build_id((const void *)(load + headers[i].p_vaddr), headers[i].p_memsz, &len);
+		id = find_build_id((const void *)(load + headers[i].p_vaddr), headers[i].p_memsz,
+				   &len);
 		if (id) {
 			len = lgr_min(len, size);
 			lgr_copy(to, id, len);

@@ -23,12 +23,12 @@ struct lgr_elf {
 	uintptr_t load; /* l_addr: what is added to addresses in the file */
 	const ElfW(Sym) *symbols;
 	const char *strings;
-	const uint32_t *gnu_hash;   /* NULL: none */
-	const uint32_t *sysv_hash;  /* NULL: none */
-	const uint16_t *versions;   /* NULL: none */
+	const uint32_t *gnu_hash;     /* NULL: none */
+	const uint32_t *sysv_hash;    /* NULL: none */
+	const uint16_t *versions;     /* NULL: none */
 	const ElfW(Rela) *rela, *plt; /* plt: DT_JMPREL where it holds Rela entries */
 	size_t relas, relatives, plts;
-	const char *soname; /* NULL: none */
+	const char *soname;	 /* NULL: none */
 	uint32_t flags, flags_1; /* DT_FLAGS, DT_FLAGS_1 */
 	bool textrel;
 };
@@ -58,6 +58,7 @@ void lgr_elf_bound(const struct lgr_elf *elf, const char *const *names, const ui
 const ElfW(Phdr) *lgr_elf_headers(uintptr_t start, uintptr_t end, size_t *ret_n);
 
 /* The build-id among the notes, cut to size bytes; 0 bytes: none. */
-size_t lgr_elf_build_id(uintptr_t load, const ElfW(Phdr) *headers, size_t n, uint8_t *to, size_t size);
+size_t lgr_elf_build_id(uintptr_t load, const ElfW(Phdr) *headers, size_t n, uint8_t *to,
+			size_t size);
 
 #endif

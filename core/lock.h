@@ -21,7 +21,7 @@
 #include "base.h"
 
 struct lgr_lock {
-	_Atomic uint32_t word;	  /* 0 free, 1 taken, 2 taken and waited for */
+	_Atomic uint32_t word;	 /* 0 free, 1 taken, 2 taken and waited for */
 	_Atomic uintptr_t owner; /* the owner's thread pointer, 0 when free */
 };
 

@@ -264,7 +264,8 @@ void lgr_log_write(const struct lgr_log_entry *entry)
 		.event = (uint16_t)entry->event,
 		.reason = (uint16_t)entry->reason,
 		.path_len = entry->path ? (uint32_t)lgr_min(lgr_len(entry->path),
-							     (size_t)LGR_LOG_PATH_MAX) : 0,
+							    (size_t)LGR_LOG_PATH_MAX)
+					: 0,
 	};
 	ring = (struct lgr_log_slot *)((char *)head + LGR_LOG_HEAD);
 	slots = head->slots;

@@ -78,7 +78,8 @@ static inline uint64_t lgr_pages_find(uintptr_t address)
 		uintptr_t key = atomic_load_explicit(&r->key, memory_order_acquire);
 
 		if (key == region + 1) {
-			_Atomic uint64_t *leaf = atomic_load_explicit(&r->leaf, memory_order_relaxed);
+			_Atomic uint64_t *leaf = atomic_load_explicit(&r->leaf,
+								      memory_order_relaxed);
 			size_t page = (address >> 12) & (LGR_LEAF_WORDS - 1);
 
 			/* pairs with the release in lgr_pages_set: what the word names is there */

@@ -265,7 +265,9 @@ static struct lgr_object *no_room(const struct lgr_load *load)
 
 static void log_event(const struct lgr_object *object, enum lgr_event event, enum lgr_reason reason)
 {
-	struct lgr_log_entry entry = { .event = event, .reason = reason, .id = id_of(object),
+	struct lgr_log_entry entry = { .event = event,
+				       .reason = reason,
+				       .id = id_of(object),
 				       .path = (const char *)(uintptr_t)object->path };
 
 	lgr_log_write(&entry);

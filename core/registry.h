@@ -28,7 +28,7 @@ struct lgr_load {
 	uintptr_t lo, hi; /* span of the mapping, the ELF header at lo */
 	const char *path; /* absolute, or a name that is no path (the vDSO) */
 	uint32_t namespace;
-	uint32_t flags;	     /* enum lgr_flag, as far as the walker knows */
+	uint32_t flags;	      /* enum lgr_flag, as far as the walker knows */
 	enum lgr_state state; /* LOADING or LIVE */
 };
 

@@ -54,8 +54,12 @@ struct unit {
 	const char *name;
 	uint64_t factor;
 };
-static const struct unit sizes[] = { { "K", 1u << 10 }, { "M", 1u << 20 }, { "G", 1u << 30 }, { "", 1 } };
-static const struct unit times[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
+static const struct unit sizes[] = {
+	{ "K", 1u << 10 }, { "M", 1u << 20 }, { "G", 1u << 30 }, { "", 1 }
+};
+static const struct unit times[] = {
+	{ "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 }
+};
 
 /* A number with one of the units, ended by stop. Moves *s behind it. */
 static bool read_unit(const char **s, const struct unit *units, size_t n, uint64_t *ret)
@@ -81,25 +85,18 @@ static bool read_value(const struct row *row, const char *value, uint64_t *ret)
 	uint64_t upper;
 
 	switch (row->kind) {
-	case LGR_WORD:
-		*ret = 1;
-		return true;
-	case LGR_CHOICE:
-		return read_choice(row->form, value, ret);
-	case LGR_NUMBER:
-		return lgr_number(&s, ret) && !*s;
-	case LGR_SIZE:
-		return read_unit(&s, sizes, LGR_COUNT(sizes), ret) && !*s;
-	case LGR_TIME:
-		return read_unit(&s, times, LGR_COUNT(times), ret) && !*s;
+	case LGR_WORD: *ret = 1; return true;
+	case LGR_CHOICE: return read_choice(row->form, value, ret);
+	case LGR_NUMBER: return lgr_number(&s, ret) && !*s;
+	case LGR_SIZE: return read_unit(&s, sizes, LGR_COUNT(sizes), ret) && !*s;
+	case LGR_TIME: return read_unit(&s, times, LGR_COUNT(times), ret) && !*s;
 	case LGR_TIMES:
 		if (!read_unit(&s, times, LGR_COUNT(times), ret))
 			return false;
 		s = lgr_after(s, "..");
 		return s && read_unit(&s, times, LGR_COUNT(times), &upper) && !*s && *ret <= upper;
 	case LGR_STRING:
-	case LGR_REDIRECT:
-		return *value != '\0';
+	case LGR_REDIRECT: return *value != '\0';
 	}
 	return false;
 }
@@ -108,21 +105,14 @@ static bool read_value(const struct row *row, const char *value, uint64_t *ret)
 static const char *problem_of(enum lgr_kind kind)
 {
 	switch (kind) {
-	case LGR_WORD:
-		return "it takes no value";
-	case LGR_CHOICE:
-		return "its value is none of the words it takes";
-	case LGR_NUMBER:
-		return "it takes a whole number";
-	case LGR_SIZE:
-		return "it takes a size such as 64K, 4M or 1G";
-	case LGR_TIME:
-		return "it takes a time such as 500us, 1ms or 2s";
-	case LGR_TIMES:
-		return "it takes two times such as 20ms..60s";
+	case LGR_WORD: return "it takes no value";
+	case LGR_CHOICE: return "its value is none of the words it takes";
+	case LGR_NUMBER: return "it takes a whole number";
+	case LGR_SIZE: return "it takes a size such as 64K, 4M or 1G";
+	case LGR_TIME: return "it takes a time such as 500us, 1ms or 2s";
+	case LGR_TIMES: return "it takes two times such as 20ms..60s";
 	case LGR_STRING:
-	case LGR_REDIRECT:
-		break;
+	case LGR_REDIRECT: break;
 	}
 	return "it takes a value";
 }

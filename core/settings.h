@@ -41,8 +41,10 @@ enum lgr_kind {
 	  "which objects a changed file replaces")                                                 \
 	X(KEPT_MAX, "kept_max", LGR_NUMBER, "N", "16", 0, "hidden instances of one file")          \
 	X(BUDGET, "budget", LGR_TIME, "TIME", "1ms", 0, "time for a proof at the call")            \
-	X(RETRY, "retry", LGR_TIMES, "TIME..TIME", "20ms..60s", 0, "when a kept object is looked at again") \
-	X(SCAN, "scan", LGR_CHOICE, "word|byte", "word", 0, "alignment of references searched for") \
+	X(RETRY, "retry", LGR_TIMES, "TIME..TIME", "20ms..60s", 0,                                 \
+	  "when a kept object is looked at again")                                                 \
+	X(SCAN, "scan", LGR_CHOICE, "word|byte", "word", 0,                                        \
+	  "alignment of references searched for")                                                  \
 	X(SCRUB, "scrub", LGR_CHOICE, "off|on", "off", 0, "clear freed memory")                    \
 	X(TRUST, "trust", LGR_STRING, "GLOB", "", 0, "objects whose destructors are trusted")      \
 	X(LEAKCHECK, "leakcheck", LGR_CHOICE, "off|on", "off", 0, "close for real")                \
@@ -59,7 +61,7 @@ enum lgr_setting {
 #define X(id, ...) LGR_SET_##id,
 	LGR_SETTINGS(X)
 #undef X
-	LGR_SET_COUNT
+		LGR_SET_COUNT
 };
 
 enum lgr_policy { LGR_POLICY_SAFE, LGR_POLICY_HOST, LGR_POLICY_NEVER, LGR_POLICY_OFF };

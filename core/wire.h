@@ -44,7 +44,7 @@ enum lgr_event {
 #define X(id, name, call) LGR_EV_##id,
 	LGR_EVENTS(X)
 #undef X
-	LGR_EV_COUNT
+		LGR_EV_COUNT
 };
 
 /*
@@ -76,7 +76,7 @@ enum lgr_reason {
 #define X(id, name, text) LGR_RSN_##id,
 	LGR_REASONS(X)
 #undef X
-	LGR_RSN_COUNT
+		LGR_RSN_COUNT
 };
 
 /* States of an object, in the order of its life. Names as in `linger ls`. */
@@ -93,23 +93,23 @@ enum lgr_state {
 #define X(id, name) LGR_ST_##id,
 	LGR_STATES(X)
 #undef X
-	LGR_ST_COUNT
+		LGR_ST_COUNT
 };
 
 /* Properties of an object, as bits. Names as in `linger ls`. */
 #define LGR_FLAGS(X)                                                                               \
-	X(STARTUP, "startup", 1u << 0)       /* loaded before main, never unloaded by glibc */     \
+	X(STARTUP, "startup", 1u << 0)	     /* loaded before main, never unloaded by glibc */     \
 	X(NODELETE, "nodelete", 1u << 1)     /* DF_1_NODELETE */                                   \
-	X(UNIQUE, "unique", 1u << 2)         /* defines an STB_GNU_UNIQUE symbol */                \
-	X(TLS, "tls", 1u << 3)               /* has a PT_TLS segment */                            \
+	X(UNIQUE, "unique", 1u << 2)	     /* defines an STB_GNU_UNIQUE symbol */                \
+	X(TLS, "tls", 1u << 3)		     /* has a PT_TLS segment */                            \
 	X(STATIC_TLS, "static-tls", 1u << 4) /* DF_STATIC_TLS */                                   \
 	X(INITFIRST, "initfirst", 1u << 5)   /* DF_1_INITFIRST */                                  \
-	X(TEXTREL, "textrel", 1u << 6)       /* relocations against read-only segments */          \
-	X(NOTICED, "noticed", 1u << 7)       /* announces itself before its constructors */        \
+	X(TEXTREL, "textrel", 1u << 6)	     /* relocations against read-only segments */          \
+	X(NOTICED, "noticed", 1u << 7)	     /* announces itself before its constructors */        \
 	X(FINISHES, "finishes", 1u << 8)     /* announces itself before its unmapping */           \
 	X(NAMESPACE, "namespace", 1u << 9)   /* in a namespace made by dlmopen */                  \
-	X(VDSO, "vdso", 1u << 10)            /* the kernel's own object */                         \
-	X(MAIN, "main", 1u << 11)            /* the program itself */
+	X(VDSO, "vdso", 1u << 10)	     /* the kernel's own object */                         \
+	X(MAIN, "main", 1u << 11)	     /* the program itself */
 
 enum lgr_flag {
 #define X(id, name, bit) LGR_FL_##id = (bit),
@@ -162,13 +162,13 @@ struct lgr_log_head {
 	uint32_t pid;
 	uint32_t ppid;
 	uint32_t tid;
-	uint32_t forked;	 /* 1: begun by a fork without exec */
-	_Atomic uint64_t next;	 /* absolute index of the next free slot */
+	uint32_t forked;	  /* 1: begun by a fork without exec */
+	_Atomic uint64_t next;	  /* absolute index of the next free slot */
 	_Atomic uint64_t records; /* records ever written; what is not readable any more is lost */
-	char version_text[32];	 /* linger's version */
-	char libc_text[32];	 /* the C library's */
-	char settings[1024];	 /* the value of LINGER, as far as it fits */
-	char exe[4096];		 /* the program's path */
+	char version_text[32];	  /* linger's version */
+	char libc_text[32];	  /* the C library's */
+	char settings[1024];	  /* the value of LINGER, as far as it fits */
+	char exe[4096];		  /* the program's path */
 };
 static_assert(sizeof(struct lgr_log_head) <= LGR_LOG_HEAD, "head fits");
 
@@ -203,7 +203,7 @@ struct lgr_object {
 	uint8_t requested;	/* its last handle was given up */
 	uint8_t build_id_len;
 	uint8_t build_id[34];
-	uint32_t segments;	/* used entries of segment[] */
+	uint32_t segments; /* used entries of segment[] */
 	struct {
 		uint64_t lo, hi; /* [lo, hi), page-rounded, ascending, disjoint */
 	} segment[4];
@@ -220,11 +220,11 @@ struct lgr_region {
 	uint32_t version;
 	uint32_t size;
 	uint32_t pid;
-	_Atomic uint32_t phase;	    /* enum lgr_phase */
-	uint32_t off_reason;	    /* enum lgr_reason, when phase is LGR_PH_OFF */
-	uint32_t opencount_offset;  /* of glibc's handle count in a link map, 0: not found */
-	uint32_t serial_offset;	    /* of glibc's load number in a link map, 0: not found */
-	uint32_t policy;	    /* index into safe, host, never, off */
+	_Atomic uint32_t phase;	   /* enum lgr_phase */
+	uint32_t off_reason;	   /* enum lgr_reason, when phase is LGR_PH_OFF */
+	uint32_t opencount_offset; /* of glibc's handle count in a link map, 0: not found */
+	uint32_t serial_offset;	   /* of glibc's load number in a link map, 0: not found */
+	uint32_t policy;	   /* index into safe, host, never, off */
 	uint64_t start_ns;
 	_Atomic uint64_t slots_used; /* high-water mark of objects */
 	_Atomic uint64_t objects;    /* objects loaded now */
@@ -232,7 +232,7 @@ struct lgr_region {
 	_Atomic uint64_t calls_dlopen, calls_dlmopen, calls_dlclose;
 	_Atomic uint64_t errors[LGR_RSN_COUNT];
 	char version_text[32];
-	char log_path[512]; /* empty: no log */
+	char log_path[512];		    /* empty: no log */
 	_Atomic uint64_t chunk[LGR_CHUNKS]; /* addresses of struct lgr_object[LGR_OBJECT_CHUNK] */
 };
 

@@ -15,8 +15,8 @@
 struct lgr_settings lgr_settings;
 const char *lgr_settings_text;
 
-static char words[LONGEST];	/* lgr_settings refers to it; cut into pieces */
-static char original[1024];	/* as given, for people */
+static char words[LONGEST]; /* lgr_settings refers to it; cut into pieces */
+static char original[1024]; /* as given, for people */
 
 /* The string NAME= in envp, behind the =. */
 static char *find(char **envp, const char *name)
@@ -106,7 +106,8 @@ static void apply(const char *value)
 
 void lgr_environment_read(char **envp)
 {
-	const size_t size = (size_t)1 << 20; /* more than twice what exec takes by default in strings */
+	const size_t size = (size_t)1
+			    << 20; /* more than twice what exec takes by default in strings */
 	char *buffer;
 
 	lgr_settings_init(&lgr_settings);
@@ -114,7 +115,8 @@ void lgr_environment_read(char **envp)
 	if (value_given) {
 		apply(value_given);
 	} else if (!envp) {
-		buffer = lgr_sys_mmap(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+		buffer = lgr_sys_mmap(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				      -1);
 		if (buffer) {
 			const char *value = read_proc(buffer, size);
 

@@ -191,7 +191,7 @@ static void walk(bool only_new, bool relocated)
 
 	if (!only_new)
 		lgr_registry_sweep_begin();
-	for (; r && n < NAMESPACES; r = r->base.r_version > 1 ? r->r_next : NULL, n++) {
+	for (; r && n<NAMESPACES; r = r->base.r_version> 1 ? r->r_next : NULL, n++) {
 		struct link_map *map = r->base.r_map;
 
 		if (only_new && seen.tail[n])
@@ -258,7 +258,8 @@ void lgr_finishing(const void *inside)
 {
 	struct lgr_object *object = lgr_registry_object(lgr_registry_lookup((uintptr_t)inside));
 
-	if (!object || (atomic_load_explicit(&object->flags, memory_order_relaxed) & LGR_FL_STARTUP))
+	if (!object ||
+	    (atomic_load_explicit(&object->flags, memory_order_relaxed) & LGR_FL_STARTUP))
 		return;
 	if (!lgr_lock(&lgr_lock_registry))
 		return;

@@ -19,7 +19,7 @@ enum {
 #define X(name) LGR_REAL_##name,
 	LGR_INTERPOSED(X)
 #undef X
-	LGR_REAL_COUNT
+		LGR_REAL_COUNT
 };
 
 /*

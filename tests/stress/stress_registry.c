@@ -41,9 +41,13 @@ static void toggle(int w, int s)
 {
 	uint64_t id = atomic_load(&held[w][s].id);
 	struct lgr_load load = {
-		.map = 4096 + (uintptr_t)(w * SLOTS + s) * 1280, .serial = UINT64_MAX,
-		.lo = held[w][s].lo, .hi = held[w][s].lo + PAGES * 4096,
-		.path = "/stress/lib.so", .state = LGR_ST_LIVE, .flags = LGR_FL_FINISHES,
+		.map = 4096 + (uintptr_t)(w * SLOTS + s) * 1280,
+		.serial = UINT64_MAX,
+		.lo = held[w][s].lo,
+		.hi = held[w][s].lo + PAGES * 4096,
+		.path = "/stress/lib.so",
+		.state = LGR_ST_LIVE,
+		.flags = LGR_FL_FINISHES,
 	};
 	struct lgr_object *object;
 
@@ -97,7 +101,8 @@ static void *read_some(void *arg)
 	unsigned r = seed * 77 + (unsigned)(uintptr_t)arg;
 
 	while (!atomic_load_explicit(&stop, memory_order_relaxed))
-		check(rand_r(&r) % WRITERS, rand_r(&r) % SLOTS, (uintptr_t)rand_r(&r) % (PAGES * 4096));
+		check(rand_r(&r) % WRITERS, rand_r(&r) % SLOTS,
+		      (uintptr_t)rand_r(&r) % (PAGES * 4096));
 	return NULL;
 }
 

@@ -19,8 +19,9 @@ static struct link_map *map_of(const char *soname)
 
 static void symbols_are_those_that_dlsym_finds(void **state)
 {
-	static const char *const names[] = { "dlopen", "dlmopen", "dl_iterate_phdr", "_dl_find_object",
-					     "malloc", "gnu_get_libc_version", "pthread_create" };
+	static const char *const names[] = { "dlopen",		"dlmopen", "dl_iterate_phdr",
+					     "_dl_find_object", "malloc",  "gnu_get_libc_version",
+					     "pthread_create" };
 	struct link_map *libc = map_of("libc.so.6");
 	struct lgr_elf elf;
 
@@ -91,12 +92,14 @@ static void the_build_id_is_the_file_s(void **state)
 	FILE *p;
 
 	assert_int_equal(_dl_find_object((void *)libc->l_ld, &found), 0);
-	headers = lgr_elf_headers((uintptr_t)found.dlfo_map_start, (uintptr_t)found.dlfo_map_end, &n);
+	headers = lgr_elf_headers((uintptr_t)found.dlfo_map_start, (uintptr_t)found.dlfo_map_end,
+				  &n);
 	assert_non_null(headers);
 	len = lgr_elf_build_id(libc->l_addr, headers, n, id, sizeof(id));
 	for (size_t i = 0; i < len; i++)
 		sprintf(hex + 2 * i, "%02x", id[i]);
-	snprintf(command, sizeof(command), "readelf -n %s | sed -n 's/.*Build ID: //p'", libc->l_name);
+	snprintf(command, sizeof(command), "readelf -n %s | sed -n 's/.*Build ID: //p'",
+		 libc->l_name);
 	p = popen(command, "r");
 	assert_non_null(p);
 	assert_non_null(fgets(line, sizeof(line), p));
@@ -120,7 +123,8 @@ static void what_is_no_elf_header_has_no_program_headers(void **state)
 	page[0].e_phnum = 3;
 	assert_non_null(lgr_elf_headers(at, at + sizeof(page), &n));
 	assert_int_equal(n, 3);
-	assert_null(lgr_elf_headers(at, at + sizeof(ElfW(Ehdr)), &n)); /* behind the mapping's end */
+	assert_null(
+		lgr_elf_headers(at, at + sizeof(ElfW(Ehdr)), &n)); /* behind the mapping's end */
 	page[0].e_phnum = 65535;
 	assert_null(lgr_elf_headers(at, at + sizeof(page), &n));
 }
@@ -133,7 +137,9 @@ static void a_broken_note_is_not_followed(void **state)
 		char name[4];
 		uint8_t id[8];
 	} note = { { 4, 8, NT_GNU_BUILD_ID }, "GNU", { 1, 2, 3, 4, 5, 6, 7, 8 } };
-	ElfW(Phdr) h = { .p_type = PT_NOTE, .p_vaddr = (uintptr_t)&note, .p_memsz = sizeof(note),
+	ElfW(Phdr) h = { .p_type = PT_NOTE,
+			 .p_vaddr = (uintptr_t)&note,
+			 .p_memsz = sizeof(note),
 			 .p_align = 4 };
 	uint8_t id[64];
 

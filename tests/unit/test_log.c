@@ -35,8 +35,8 @@ static const struct lgr_log_head *map_log(pid_t pid, size_t *ret_size)
 }
 
 /* Reads the record at absolute slot index k as a reader must; returns its slots, 0: not readable. */
-static uint64_t read_record(const struct lgr_log_head *head, uint64_t k, struct lgr_log_record *record,
-			    char *path)
+static uint64_t read_record(const struct lgr_log_head *head, uint64_t k,
+			    struct lgr_log_record *record, char *path)
 {
 	const struct lgr_log_slot *ring = (const void *)((const char *)head + LGR_LOG_HEAD);
 	unsigned char bytes[LGR_LOG_PATH_MAX + 256];
@@ -50,7 +50,8 @@ static uint64_t read_record(const struct lgr_log_head *head, uint64_t k, struct 
 		memcpy(bytes + i * LGR_LOG_PAYLOAD, slot->data, LGR_LOG_PAYLOAD);
 		if (i == 0) {
 			memcpy(record, bytes, sizeof(*record));
-			n = (sizeof(*record) + record->path_len + LGR_LOG_PAYLOAD - 1) / LGR_LOG_PAYLOAD;
+			n = (sizeof(*record) + record->path_len + LGR_LOG_PAYLOAD - 1) /
+			    LGR_LOG_PAYLOAD;
 		}
 	}
 	memcpy(path, bytes + sizeof(*record), record->path_len);
@@ -60,8 +61,9 @@ static uint64_t read_record(const struct lgr_log_head *head, uint64_t k, struct 
 
 static int open_log(void **state)
 {
-	static struct lgr_log_setup setup = { .file = file, .size = 1 << 20, .settings = "log:x",
-					      .libc = "2.36" };
+	static struct lgr_log_setup setup = {
+		.file = file, .size = 1 << 20, .settings = "log:x", .libc = "2.36"
+	};
 
 	strcpy(directory, "/tmp/test_log.XXXXXX");
 	assert_non_null(mkdtemp(directory));
@@ -136,8 +138,8 @@ static void *writer(void *arg)
 	char path[64];
 
 	for (int i = 0; i < EACH; i++) {
-		struct lgr_log_entry e = { LGR_EV_CLOSE, LGR_RSN_NONE, (uint64_t)(uintptr_t)arg, (uint64_t)i,
-					   path };
+		struct lgr_log_entry e = { LGR_EV_CLOSE, LGR_RSN_NONE, (uint64_t)(uintptr_t)arg,
+					   (uint64_t)i, path };
 
 		snprintf(path, sizeof(path), "/%d/%*d", (int)(uintptr_t)arg, i % 40 + 1, i);
 		lgr_log_write(&e);
@@ -182,7 +184,8 @@ static void the_newest_records_survive_a_wrap(void **state)
 	uint64_t readable = 0, n, first;
 
 	for (uint64_t i = 0; i < head->slots; i++) {
-		struct lgr_log_entry e = { LGR_EV_UNLOAD, LGR_RSN_NONE, i, 0, "/a/path/longer/than/a/slot" };
+		struct lgr_log_entry e = { LGR_EV_UNLOAD, LGR_RSN_NONE, i, 0,
+					   "/a/path/longer/than/a/slot" };
 
 		lgr_log_write(&e);
 	}

@@ -14,14 +14,18 @@
 #include "region.h"
 #include "registry.h"
 
-
 /* An object of size bytes at lo whose link map would be at map. Its headers cannot be read there, so
  * it is one segment. */
 static struct lgr_load load_at(uintptr_t map, uintptr_t lo, uintptr_t size)
 {
 	return (struct lgr_load){
-		.map = map, .serial = map, .load = lo, .lo = lo, .hi = lo + size,
-		.path = "/x/liba.so", .state = LGR_ST_LIVE,
+		.map = map,
+		.serial = map,
+		.load = lo,
+		.lo = lo,
+		.hi = lo + size,
+		.path = "/x/liba.so",
+		.state = LGR_ST_LIVE,
 	};
 }
 

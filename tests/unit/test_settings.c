@@ -39,13 +39,17 @@ static void nothing_given_is_the_table_s_default(void **state)
 
 static void every_word_of_the_table_is_understood(void **state)
 {
-	assert_int_equal(apply("off,help,control,policy:host,reopen:fresh,fresh:nodelete,kept_max:3,"
-			       "budget:2us,retry:1ms..2s,scan:byte,scrub:on,trust:*x*"), 0);
+	assert_int_equal(
+		apply("off,help,control,policy:host,reopen:fresh,fresh:nodelete,kept_max:3,"
+		      "budget:2us,retry:1ms..2s,scan:byte,scrub:on,trust:*x*"),
+		0);
 	assert_int_equal(settings.of[LGR_SET_POLICY].number, LGR_POLICY_HOST);
 	assert_int_equal(settings.of[LGR_SET_BUDGET].number, 2000);
 	assert_string_equal(settings.of[LGR_SET_TRUST].text, "*x*");
-	assert_int_equal(apply("redirect:f@V=lib.so#g;in=*x,override:*,archive:/d,archive_mode:open,"
-			       "archive_max:3K,log:/x,log_max:1M,children:off,leakcheck:on"), 0);
+	assert_int_equal(
+		apply("redirect:f@V=lib.so#g;in=*x,override:*,archive:/d,archive_mode:open,"
+		      "archive_max:3K,log:/x,log_max:1M,children:off,leakcheck:on"),
+		0);
 	assert_int_equal(settings.of[LGR_SET_ARCHIVE_MAX].number, 3072);
 	assert_int_equal(settings.of[LGR_SET_CHILDREN].number, 1);
 	assert_string_equal(settings.of[LGR_SET_REDIRECT].text, "f@V=lib.so#g;in=*x");
@@ -70,7 +74,8 @@ static void a_backslash_escapes_separators(void **state)
 static void a_bad_word_is_named_and_the_others_count(void **state)
 {
 	assert_int_equal(apply("foo,policy:foo,,scan:byte,log,log:,off:1,retry:2s..1s,kept_max:3x,"
-			       "log_max:4T,budget:1,policy:of,policy:"), 11);
+			       "log_max:4T,budget:1,policy:of,policy:"),
+			 11);
 	assert_int_equal(settings.of[LGR_SET_SCAN].number, 1);
 	assert_false(settings.of[LGR_SET_POLICY].given);
 	assert_false(settings.of[LGR_SET_OFF].given);
