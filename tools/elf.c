@@ -78,7 +78,7 @@ static int image_read_phdrs(struct image *image, uint64_t base)
 bool lgr_is_sanitizer(const char *name, size_t n)
 {
 	static const char *const runtimes[] = {
-		"libasan.so", "liblsan.so", "libtsan.so", "libhwasan.so",
+		"libasan.so",	    "liblsan.so",	"libtsan.so",	    "libhwasan.so",
 		"libclang_rt.asan", "libclang_rt.lsan", "libclang_rt.tsan", "libclang_rt.hwasan",
 	};
 	const char *slash = memrchr(name, '/', n);
@@ -130,7 +130,7 @@ static const char *string_at(const struct dynamic *dynamic, uint64_t at)
 	return at < dynamic->strings_size ? dynamic->strings + at : "";
 }
 
-/* Reads the section's entries up to DT_NULL, and its string table. False: there is nothing to use. */
+/* Reads the entries up to DT_NULL, and the string table. False: there is nothing to use. */
 static bool load_dynamic(const struct image *image, const Elf64_Phdr *p, struct dynamic *ret)
 {
 	size_t n = p->p_filesz / sizeof(*ret->entry);
@@ -165,7 +165,7 @@ static bool load_dynamic(const struct image *image, const Elf64_Phdr *p, struct 
 static void read_dynamic(const struct image *image, const Elf64_Phdr *p, struct lgr_elf_file *elf,
 			 bool *ret_pie)
 {
-	_cleanup_(dynamic_deinit) struct dynamic dynamic = {0};
+	_cleanup_(dynamic_deinit) struct dynamic dynamic = { 0 };
 
 	if (!load_dynamic(image, p, &dynamic))
 		return;
@@ -243,7 +243,7 @@ static int read_kind(const Elf64_Ehdr *head, struct lgr_elf_file *elf)
 
 int lgr_elf_file_read(lgr_reader read, void *arg, struct lgr_elf_file *ret)
 {
-	_cleanup_(image_deinit) struct image image = {.read = read, .arg = arg};
+	_cleanup_(image_deinit) struct image image = { .read = read, .arg = arg };
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
@@ -273,7 +273,8 @@ static bool find_note(const char *notes, size_t n, size_t align, const char *nam
 		uint64_t desc, end;
 
 		memcpy(&head, notes, sizeof(head));
-		desc = (sizeof(head) + (uint64_t)head.n_namesz + align - 1) & ~(uint64_t)(align - 1);
+		desc = (sizeof(head) + (uint64_t)head.n_namesz + align - 1) &
+		       ~(uint64_t)(align - 1);
 		end = (desc + head.n_descsz + align - 1) & ~(uint64_t)(align - 1);
 		if (desc > n || head.n_descsz > n - desc)
 			return false;
@@ -311,9 +312,9 @@ static int read_note(const struct image *image, const Elf64_Phdr *p, uint64_t at
 }
 
 int lgr_elf_find_note(lgr_reader read, void *arg, uint64_t base, const char *name, uint32_t type,
-		 size_t desc_size, uint64_t *ret_at)
+		      size_t desc_size, uint64_t *ret_at)
 {
-	_cleanup_(image_deinit) struct image image = {.read = read, .arg = arg};
+	_cleanup_(image_deinit) struct image image = { .read = read, .arg = arg };
 	struct lgr_elf_file kind;
 	uint64_t bias = base;
 	int r;
@@ -347,14 +348,23 @@ const char *lgr_elf_file_describe(const struct lgr_elf_file *elf, char *buf, siz
 		uint16_t machine;
 		const char *name;
 	} machines[] = {
-		{EM_386, "x86"},	 {EM_X86_64, "x86-64"},	   {EM_ARM, "ARM"},
-		{EM_AARCH64, "AArch64"}, {EM_RISCV, "RISC-V"},	   {EM_PPC, "PowerPC"},
-		{EM_PPC64, "PowerPC"},	 {EM_S390, "S/390"},	   {EM_MIPS, "MIPS"},
-		{EM_SPARC, "SPARC"},	 {EM_SPARCV9, "SPARC"},	   {EM_IA_64, "IA-64"},
-		{EM_LOONGARCH, "LoongArch"},
+		{ EM_386, "x86" },
+		{ EM_X86_64, "x86-64" },
+		{ EM_ARM, "ARM" },
+		{ EM_AARCH64, "AArch64" },
+		{ EM_RISCV, "RISC-V" },
+		{ EM_PPC, "PowerPC" },
+		{ EM_PPC64, "PowerPC" },
+		{ EM_S390, "S/390" },
+		{ EM_MIPS, "MIPS" },
+		{ EM_SPARC, "SPARC" },
+		{ EM_SPARCV9, "SPARC" },
+		{ EM_IA_64, "IA-64" },
+		{ EM_LOONGARCH, "LoongArch" },
 	};
-	const char *order = elf->data == OWN_DATA ? "" : elf->data == ELFDATA2MSB
-							     ? "big-endian " : "little-endian ";
+	const char *order = elf->data == OWN_DATA      ? ""
+			    : elf->data == ELFDATA2MSB ? "big-endian "
+						       : "little-endian ";
 	int bits = elf->elf_class == ELFCLASS64 ? 64 : 32;
 
 	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {

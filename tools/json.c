@@ -39,17 +39,10 @@ static void put_escaped(FILE *out, unsigned char c)
 {
 	switch (c) {
 	case '"':
-	case '\\':
-		fprintf(out, "\\%c", c);
-		return;
-	case '\n':
-		fputs("\\n", out);
-		return;
-	case '\t':
-		fputs("\\t", out);
-		return;
-	default:
-		fprintf(out, "\\u%04x", c < 0x80 ? c : 0xdc00u + c);
+	case '\\': fprintf(out, "\\%c", c); return;
+	case '\n': fputs("\\n", out); return;
+	case '\t': fputs("\\t", out); return;
+	default: fprintf(out, "\\u%04x", c < 0x80 ? c : 0xdc00u + c);
 	}
 }
 

@@ -13,9 +13,9 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 	const char *text;
 } commands[] = {
-	{"run", lgr_cmd_run, "run a program with linger in it"},
-	{"ls", lgr_cmd_ls, "list the processes that have linger, or the objects of one"},
-	{"log", lgr_cmd_log, "show event logs"},
+	{ "run", lgr_cmd_run, "run a program with linger in it" },
+	{ "ls", lgr_cmd_ls, "list the processes that have linger, or the objects of one" },
+	{ "log", lgr_cmd_log, "show event logs" },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -25,7 +25,8 @@ static int help(void)
 	for (size_t i = 0; i < COMMANDS; i++)
 		printf("  %-8s %s\n", commands[i].name, commands[i].text);
 	fputs("\n`linger COMMAND --help` says more; so does linger(1).\n"
-	      "Settings are words in the variable LINGER: `LINGER=help linger run true` lists them.\n",
+	      "Settings are words in the variable LINGER: `LINGER=help linger run true` lists "
+	      "them.\n",
 	      stdout);
 	return lgr_finish("linger", LGR_EXIT_DONE);
 }
@@ -41,7 +42,8 @@ static const struct command *find(const char *name)
 
 static int version(void)
 {
-	printf("linger %s (formats: version %u of log and region)\n", LGR_VERSION, LGR_WIRE_VERSION);
+	printf("linger %s (formats: version %u of log and region)\n", LGR_VERSION,
+	       LGR_WIRE_VERSION);
 	return lgr_finish("linger", LGR_EXIT_DONE);
 }
 
@@ -56,7 +58,7 @@ static int help_command(int argc, char **argv)
 	command = find(argv[2]);
 	if (!command)
 		return LGR_EXIT_USAGE;
-	return command->run(2, (char *[]){argv[2], option, NULL});
+	return command->run(2, (char *[]){ argv[2], option, NULL });
 }
 
 int main(int argc, char **argv)

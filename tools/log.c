@@ -30,7 +30,7 @@ static const bool event_is_call[] = {
 static const struct {
 	const char *name, *text;
 } reasons[] = {
-#define X(id, name, text) {name, text},
+#define X(id, name, text) { name, text },
 	LGR_REASONS(X)
 #undef X
 };
@@ -47,6 +47,7 @@ struct source {
 struct entry {
 	uint64_t time_ns;
 	size_t source, line;
+	uint32_t pid;
 };
 
 struct logs {
@@ -158,7 +159,8 @@ static int add_argument(struct logs *logs, const char *name)
 		return n < 0 ? n : 0;
 	if (stat(name, &st) == 0 || errno != ENOENT)
 		return add_source(logs, name);
-	lgr_say(WHO, "%s: there is no such file, and no %s.PID; give the FILE of log:FILE, or one log",
+	lgr_say(WHO,
+		"%s: there is no such file, and no %s.PID; give the FILE of log:FILE, or one log",
 		name, name);
 	logs->failed = true;
 	return 0;
@@ -172,6 +174,8 @@ static int compare(const void *left, const void *right)
 
 	if (a->time_ns != b->time_ns)
 		return a->time_ns < b->time_ns ? -1 : 1;
+	if (a->pid != b->pid)
+		return a->pid < b->pid ? -1 : 1;
 	if (a->source != b->source)
 		return a->source < b->source ? -1 : 1;
 	if (a->line != b->line) /* START + 1 is 0: first */
@@ -187,7 +191,12 @@ static int add_entry(struct logs *logs, uint64_t time_ns, size_t source, size_t 
 	if (!entry)
 		return -ENOMEM;
 	logs->entry = entry;
-	entry[logs->entries++] = (struct entry){time_ns, source, line};
+	entry[logs->entries++] = (struct entry){
+		.time_ns = time_ns,
+		.source = source,
+		.line = line,
+		.pid = logs->source[source].log.head.pid,
+	};
 	return 0;
 }
 
@@ -230,9 +239,9 @@ static void describe_flags(uint64_t flags, char *buf, size_t n)
 		uint64_t bit;
 		const char *name;
 	} names[] = {
-		{RTLD_LAZY, "RTLD_LAZY"},	  {RTLD_NOW, "RTLD_NOW"},
-		{RTLD_GLOBAL, "RTLD_GLOBAL"},	  {RTLD_NOLOAD, "RTLD_NOLOAD"},
-		{RTLD_DEEPBIND, "RTLD_DEEPBIND"}, {RTLD_NODELETE, "RTLD_NODELETE"},
+		{ RTLD_LAZY, "RTLD_LAZY" },	    { RTLD_NOW, "RTLD_NOW" },
+		{ RTLD_GLOBAL, "RTLD_GLOBAL" },	    { RTLD_NOLOAD, "RTLD_NOLOAD" },
+		{ RTLD_DEEPBIND, "RTLD_DEEPBIND" }, { RTLD_NODELETE, "RTLD_NODELETE" },
 	};
 	size_t used = 0;
 
@@ -371,8 +380,8 @@ static void print(const struct logs *logs)
 static int usage(FILE *out)
 {
 	fputs("usage: linger log [--json] [--calls] FILE...\n"
-	      "Shows event logs, merged by time. FILE is a log, or the FILE of log:FILE: then all logs\n"
-	      "FILE.PID of that run.\n\n"
+	      "Shows event logs, merged by time. FILE is a log, or the FILE of log:FILE: then\n"
+	      "all logs FILE.PID of that run.\n\n"
 	      "      --calls  list the program's dlopen, dlmopen and dlclose calls too\n"
 	      "      --json   one JSON object per line\n"
 	      "      --help   show this\n",
@@ -406,28 +415,22 @@ static int show(struct logs *logs, char **files)
 int lgr_cmd_log(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		{"calls", no_argument, NULL, 'c'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{ "json", no_argument, NULL, 'j' },
+		{ "calls", no_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
-	_cleanup_(logs_deinit) struct logs logs = {0};
+	_cleanup_(logs_deinit) struct logs logs = { 0 };
 	static char who[] = WHO;
 	int c;
 
 	argv[0] = who; /* getopt's messages begin with it */
 	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		switch (c) {
-		case 'j':
-			logs.json = true;
-			break;
-		case 'c':
-			logs.calls = true;
-			break;
-		case 'h':
-			return usage(stdout);
-		default:
-			return LGR_EXIT_USAGE;
+		case 'j': logs.json = true; break;
+		case 'c': logs.calls = true; break;
+		case 'h': return usage(stdout);
+		default: return LGR_EXIT_USAGE;
 		}
 	}
 	if (optind == argc) {

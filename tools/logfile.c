@@ -99,8 +99,9 @@ static int read_head(int fd, uint64_t size, struct lgr_log_head *head, char *why
 	int r;
 
 	if (size == 0) {
-		say_why(why, n, "is empty: its process ended before it wrote anything, or the file "
-				"was emptied");
+		say_why(why, n,
+			"is empty: its process ended before it wrote anything, or the file "
+			"was emptied");
 		return -EINVAL;
 	}
 	r = lgr_read_fd(&fd, 0, head, there);
@@ -119,12 +120,14 @@ static int read_head(int fd, uint64_t size, struct lgr_log_head *head, char *why
 	}
 	/* Without process and times there is nothing to tell. */
 	if (there < offsetof(struct lgr_log_head, next)) {
-		say_why(why, n, "is cut off after %" PRIu64 " bytes, within its start record", size);
+		say_why(why, n, "is cut off after %" PRIu64 " bytes, within its start record",
+			size);
 		return -EINVAL;
 	}
 	if (head->version != LGR_WIRE_VERSION) {
-		say_why(why, n, "is a log of format %u and this linger reads format %u; read it "
-				"with the linger that wrote it",
+		say_why(why, n,
+			"is a log of format %u and this linger reads format %u; read it "
+			"with the linger that wrote it",
 			head->version, LGR_WIRE_VERSION);
 		return -EPROTO;
 	}
@@ -299,7 +302,7 @@ static int collect(struct lgr_logfile *log, const struct ring *ring)
 
 int lgr_logfile_read(const char *name, struct lgr_logfile *ret, char *why, size_t why_size)
 {
-	_cleanup_(ring_deinit) struct ring ring = {.fd = -1};
+	_cleanup_(ring_deinit) struct ring ring = { .fd = -1 };
 	_cleanup_close_ int fd = -1;
 	uint64_t size = 0, wanted;
 	int r;
@@ -327,7 +330,8 @@ int lgr_logfile_read(const char *name, struct lgr_logfile *ret, char *why, size_
 	}
 	wanted = ring.at + ring.slots * LGR_LOG_SLOT;
 	if (ring.there < ring.slots) {
-		say_why(why, why_size, "is cut off: it has %" PRIu64 " of %" PRIu64
+		say_why(why, why_size,
+			"is cut off: it has %" PRIu64 " of %" PRIu64
 			" bytes; what is there was read, %" PRIu64 " records are lost",
 			size, wanted, ret->lost);
 		return -ENODATA;

@@ -26,18 +26,18 @@ static const struct {
 	uint32_t bit;
 	const char *name;
 } flag_names[] = {
-#define X(id, name, bit) {bit, name},
+#define X(id, name, bit) { bit, name },
 	LGR_FLAGS(X)
 #undef X
 };
 static const struct {
 	const char *name, *text;
 } reasons[] = {
-#define X(id, name, text) {name, text},
+#define X(id, name, text) { name, text },
 	LGR_REASONS(X)
 #undef X
 };
-static const char *const policy_names[] = {"safe", "host", "never", "off"};
+static const char *const policy_names[] = { "safe", "host", "never", "off" };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -104,7 +104,8 @@ static void text_object(const struct lgr_proc_object *o, int flags_width)
 	if (o->handles_known)
 		snprintf(handles, sizeof(handles), "%" PRIu32, o->handles);
 	format_build_id(&o->object, BUILD_ID_SHOWN, build_id);
-	printf("%5" PRIu64 "  %-9s  %012" PRIx64 "-%012" PRIx64 "  %7s  %10" PRIu64 "  %-*s  %-*s  ",
+	printf("%5" PRIu64 "  %-9s  %012" PRIx64 "-%012" PRIx64 "  %7s  %10" PRIu64
+	       "  %-*s  %-*s  ",
 	       o->object.id, name_of(state_names, o->object.state), o->object.lo, o->object.hi,
 	       handles, o->object.bytes, flags_width, format_flags(o->object.flags, flags),
 	       2 * BUILD_ID_SHOWN, *build_id ? build_id : "-");
@@ -146,35 +147,34 @@ static int refuse(pid_t pid, int r, const struct lgr_proc *proc)
 		lgr_say(WHO, "process %d has ended; its parent has not waited for it yet", n);
 		break;
 	case -ENXIO:
-		lgr_say(WHO, "process %d has no memory of its own: it is a thread of the kernel", n);
+		lgr_say(WHO, "process %d has no memory of its own: it is a thread of the kernel",
+			n);
 		break;
 	case -EPERM:
 		lgr_say(WHO,
-			"process %d may not be read: be the same user or root (and where the sysctl "
+			"process %d may not be read: be the same user or root (and where the "
+			"sysctl "
 			"kernel.yama.ptrace_scope is not 0, its ancestor or root)",
 			n);
 		break;
 	case -ENOENT:
 		lgr_say(WHO, "process %d has no linger in it; start it with `linger run`", n);
 		break;
-	case -EAGAIN:
-		lgr_say(WHO, "process %d is only starting; ask again", n);
-		break;
+	case -EAGAIN: lgr_say(WHO, "process %d is only starting; ask again", n); break;
 	case -EPROTO:
 		lgr_say(WHO,
 			"process %d has linger of wire version %u and this command knows version "
 			"%u; use the linger it was started with",
 			n, proc->region.version, LGR_WIRE_VERSION);
 		break;
-	default:
-		lgr_say(WHO, "process %d cannot be read: %s", n, strerror(-r));
+	default: lgr_say(WHO, "process %d cannot be read: %s", n, strerror(-r));
 	}
 	return LGR_EXIT_FAILED;
 }
 
 static int list_objects(pid_t pid, bool json)
 {
-	_cleanup_(lgr_proc_objects_deinit) struct lgr_proc_objects objects = {0};
+	_cleanup_(lgr_proc_objects_deinit) struct lgr_proc_objects objects = { 0 };
 	struct lgr_proc proc;
 	int r;
 
@@ -233,7 +233,8 @@ static int add_row(struct rows *rows, const struct lgr_proc *proc)
 		.phase = region->phase,
 		.policy = region->policy,
 		.why = region->phase == LGR_PH_OFF && region->off_reason < COUNT(reasons)
-			       ? region->off_reason : LGR_RSN_NONE,
+			       ? region->off_reason
+			       : LGR_RSN_NONE,
 		.objects = region->objects,
 	};
 	memcpy(row->version, region->version_text, sizeof(row->version));
@@ -336,7 +337,7 @@ static int add_process(struct rows *rows, pid_t pid)
 
 static int list_processes(bool json)
 {
-	_cleanup_(rows_deinit) struct rows rows = {0};
+	_cleanup_(rows_deinit) struct rows rows = { 0 };
 	struct dirent **names = NULL;
 	int n, r = 0;
 	pid_t pid;
@@ -359,8 +360,7 @@ static int list_processes(bool json)
 	}
 	print_rows(&rows, json);
 	if (rows.count == 0 && rows.refused) {
-		lgr_say(WHO,
-			"no process with linger was found, but %d may not be read%s",
+		lgr_say(WHO, "no process with linger was found, but %d may not be read%s",
 			rows.refused, geteuid() ? "; be root to see them all" : " even by root");
 		return LGR_EXIT_FAILED;
 	}
@@ -382,9 +382,9 @@ static int usage(void)
 int lgr_cmd_ls(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	static char who[] = WHO;
 	bool json = false;
@@ -394,13 +394,9 @@ int lgr_cmd_ls(int argc, char **argv)
 	argv[0] = who; /* getopt's messages begin with it */
 	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		switch (c) {
-		case 'j':
-			json = true;
-			break;
-		case 'h':
-			return usage();
-		default:
-			return LGR_EXIT_USAGE;
+		case 'j': json = true; break;
+		case 'h': return usage();
+		default: return LGR_EXIT_USAGE;
 		}
 	}
 	if (optind == argc)

@@ -116,8 +116,8 @@ void lgr_proc_command(pid_t pid, char *buf, size_t n)
 
 int lgr_proc_read(pid_t pid, uint64_t at, void *buf, size_t n)
 {
-	struct iovec here = {.iov_base = buf, .iov_len = n};
-	struct iovec there = {.iov_base = (void *)(uintptr_t)at, .iov_len = n};
+	struct iovec here = { .iov_base = buf, .iov_len = n };
+	struct iovec there = { .iov_base = (void *)(uintptr_t)at, .iov_len = n };
 	ssize_t got;
 
 	if (n == 0)
@@ -192,7 +192,7 @@ static int read_region(struct lgr_proc *proc, uint64_t base)
 
 int lgr_proc_open(pid_t pid, struct lgr_proc *ret)
 {
-	_cleanup_(maps_deinit) struct maps maps = {0};
+	_cleanup_(maps_deinit) struct maps maps = { 0 };
 	bool starting = false;
 	int r;
 
@@ -268,7 +268,7 @@ static int read_chunk(const struct lgr_proc *proc, uint64_t at, struct lgr_proc_
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < LGR_OBJECT_CHUNK; i++) {
-		struct lgr_proc_object *grown, o = {.object = chunk[i]};
+		struct lgr_proc_object *grown, o = { .object = chunk[i] };
 
 		if (!chunk[i].id)
 			continue;
@@ -332,7 +332,7 @@ static int by_id(const void *left, const void *right)
 
 int lgr_proc_objects_read(const struct lgr_proc *proc, struct lgr_proc_objects *ret)
 {
-	_cleanup_(maps_deinit) struct maps maps = {0};
+	_cleanup_(maps_deinit) struct maps maps = { 0 };
 	uint64_t chunks = (proc->region.slots_used + LGR_OBJECT_CHUNK - 1) / LGR_OBJECT_CHUNK;
 	int r = 0;
 

@@ -107,14 +107,11 @@ static int refuse_file(const struct judge *j, const char *what, int r)
 					  : "%s%s'%s' was not found in any directory of PATH",
 			j->depth ? j->name : "", j->depth ? ": its interpreter " : "", what);
 		return LGR_EXIT_RUN_MISSING;
-	case -EISDIR:
-		sentence = "is a directory; name a program";
-		break;
+	case -EISDIR: sentence = "is a directory; name a program"; break;
 	case -EACCES:
 		sentence = "is not executable; look at its mode and those of its directories";
 		break;
-	default:
-		sentence = strerror(-r);
+	default: sentence = strerror(-r);
 	}
 	lgr_say(j->who, "%s%s'%s' %s", j->depth ? j->name : "",
 		j->depth ? ": its interpreter " : "", what, sentence);
@@ -215,7 +212,7 @@ static int judge_script(struct judge *j, char *line)
 static bool has_capabilities(const char *path)
 {
 	/* The longest revision; the others are beginnings of it. */
-	struct vfs_ns_cap_data caps = {0};
+	struct vfs_ns_cap_data caps = { 0 };
 
 	if (getxattr(path, "security.capability", &caps, sizeof(caps)) < 0)
 		return false;
@@ -304,8 +301,7 @@ static int judge_loader(const struct judge *j, const char *path, const struct lg
 static int judge_linkage(const struct judge *j, const char *path, const struct lgr_elf_file *elf)
 {
 	switch (elf->linkage) {
-	case LGR_LINK_DYNAMIC:
-		return judge_loader(j, path, elf);
+	case LGR_LINK_DYNAMIC: return judge_loader(j, path, elf);
 	case LGR_LINK_STATIC:
 	case LGR_LINK_STATIC_PIE:
 		return refuse(j, path,
@@ -320,8 +316,7 @@ static int judge_linkage(const struct judge *j, const char *path, const struct l
 			return 0;
 		refuse(j, path, "is a shared library, not a program");
 		return LGR_EXIT_RUN_CANNOT;
-	case LGR_LINK_NONE:
-		break;
+	case LGR_LINK_NONE: break;
 	}
 	refuse(j, path, "is an ELF file but not a program");
 	return LGR_EXIT_RUN_CANNOT;
@@ -398,7 +393,7 @@ static int judge_file(struct judge *j, const char *path)
 int lgr_program_judge(const char *who, const char *name, const struct lgr_elf_file *shim,
 		      struct lgr_program *ret)
 {
-	struct judge j = {.who = who, .name = name, .shim = shim, .program = ret};
+	struct judge j = { .who = who, .name = name, .shim = shim, .program = ret };
 
 	memset(ret, 0, sizeof(*ret));
 	return judge_name(&j, name);

@@ -126,7 +126,8 @@ static char *make_absolute(const char *path)
 	} else {
 		cwd = getcwd(NULL, 0);
 		if (!cwd) {
-			lgr_say(WHO, "the log %s has no place: the current directory is gone", path);
+			lgr_say(WHO, "the log %s has no place: the current directory is gone",
+				path);
 			return NULL;
 		}
 		absolute = format("%s%s%s", cwd, cwd[1] ? "/" : "", path);
@@ -407,32 +408,26 @@ static int take_log(struct run *run, const char *log)
 static int take_option(struct run *run, int option)
 {
 	switch (option) {
-	case OPT_POLICY:
-		return add_word(run, "policy", optarg) ? 0 : no_memory();
-	case OPT_LOG:
-		return take_log(run, optarg);
-	case OPT_REDIRECT:
-		return add_later(run, "--redirect", LGR_SET_REDIRECT, optarg);
-	case OPT_ARCHIVE:
-		return add_later(run, "--archive", LGR_SET_ARCHIVE, optarg ? optarg : "");
-	case 'o':
-		return add_word(run, optarg, NULL) ? 0 : no_memory();
-	default:
-		return LGR_EXIT_RUN_FAILED; /* getopt said why */
+	case OPT_POLICY: return add_word(run, "policy", optarg) ? 0 : no_memory();
+	case OPT_LOG: return take_log(run, optarg);
+	case OPT_REDIRECT: return add_later(run, "--redirect", LGR_SET_REDIRECT, optarg);
+	case OPT_ARCHIVE: return add_later(run, "--archive", LGR_SET_ARCHIVE, optarg ? optarg : "");
+	case 'o': return add_word(run, optarg, NULL) ? 0 : no_memory();
+	default: return LGR_EXIT_RUN_FAILED; /* getopt said why */
 	}
 }
 
 int lgr_cmd_run(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"policy", required_argument, NULL, OPT_POLICY},
-		{"log", required_argument, NULL, OPT_LOG},
-		{"redirect", required_argument, NULL, OPT_REDIRECT},
-		{"archive", optional_argument, NULL, OPT_ARCHIVE},
-		{"help", no_argument, NULL, OPT_HELP},
-		{NULL, 0, NULL, 0},
+		{ "policy", required_argument, NULL, OPT_POLICY },
+		{ "log", required_argument, NULL, OPT_LOG },
+		{ "redirect", required_argument, NULL, OPT_REDIRECT },
+		{ "archive", optional_argument, NULL, OPT_ARCHIVE },
+		{ "help", no_argument, NULL, OPT_HELP },
+		{ NULL, 0, NULL, 0 },
 	};
-	_cleanup_(run_deinit) struct run run = {0};
+	_cleanup_(run_deinit) struct run run = { 0 };
 	static char who[] = WHO;
 	int c, r = 0;
 

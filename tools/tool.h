@@ -18,7 +18,7 @@
 
 #include "wire.h"
 
-/* Exit statuses. `linger run` has env(1)'s, so that a caller can tell our failure from PROGRAM's. */
+/* Exit statuses. `linger run` has env(1)'s, so that its failures can be told from PROGRAM's. */
 enum {
 	LGR_EXIT_DONE = 0,
 	LGR_EXIT_FAILED = 1,
@@ -66,7 +66,7 @@ int lgr_cmd_log(int argc, char **argv);
  */
 void lgr_say(const char *who, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* lgr_put_text - writes @n bytes for a person: no control characters, no bytes that are not UTF-8. */
+/* lgr_put_text - writes @n bytes for a person, with \xNN for what a terminal would act on. */
 void lgr_put_text(FILE *out, const char *s, size_t n);
 
 /* lgr_finish - flushes standard output; @status, or 1 with a sentence when it cannot be written. */
@@ -130,7 +130,7 @@ struct lgr_elf_file {
 	char sanitizer[256]; /* first sanitizer runtime among DT_NEEDED; "" if none */
 };
 
-/* lgr_elf_file_read - 0, -ENOEXEC (no ELF file), -EBADMSG (a damaged one), or the reader's error. */
+/* lgr_elf_file_read - 0, -ENOEXEC (no ELF file), -EBADMSG (damaged), or the reader's error. */
 int lgr_elf_file_read(lgr_reader read, void *arg, struct lgr_elf_file *ret);
 
 /*
@@ -139,7 +139,7 @@ int lgr_elf_file_read(lgr_reader read, void *arg, struct lgr_elf_file *ret);
  * Returns 0, -ENOENT (no such note), -ENOEXEC (no ELF image at @base), or the reader's error.
  */
 int lgr_elf_find_note(lgr_reader read, void *arg, uint64_t base, const char *name, uint32_t type,
-		 size_t desc_size, uint64_t *ret_at);
+		      size_t desc_size, uint64_t *ret_at);
 
 /* lgr_elf_file_describe - "64-bit AArch64" and the like, in @buf. */
 const char *lgr_elf_file_describe(const struct lgr_elf_file *elf, char *buf, size_t n);
