@@ -65,8 +65,8 @@ static void a_program_is_read(void **state)
 static void what_is_no_elf_file_is_told_from_a_damaged_one(void **state)
 {
 	struct lgr_elf_file elf;
-	struct image_bytes text = {.at = (uint8_t *)strdup("#!/bin/sh\nexit 0\n# long enough\n"),
-				   .size = 31};
+	struct image_bytes text = { .at = (uint8_t *)strdup("#!/bin/sh\nexit 0\n# long enough\n"),
+				    .size = 31 };
 	struct image_bytes self;
 
 	assert_int_equal(lgr_elf_file_read(read_bytes, &text, &elf), -ENOEXEC);
@@ -104,7 +104,7 @@ static void an_end_at_any_byte_is_survived(void **state)
 
 	load_self(&self);
 	for (size_t size = 0; size < 8192 && size < self.size; size++) {
-		struct image_bytes cut = {.at = malloc(size ? size : 1), .size = size};
+		struct image_bytes cut = { .at = malloc(size ? size : 1), .size = size };
 		uint64_t at;
 
 		memcpy(cut.at, self.at, size);
@@ -118,8 +118,10 @@ static void an_end_at_any_byte_is_survived(void **state)
 /* Any two bytes of the headers hold the values that overflow, wrap or point to the end. */
 static void the_worst_value_in_any_field_is_survived(void **state)
 {
-	static const uint64_t worst[] = {UINT64_MAX, 0, 1, INT64_MAX, 0x8000000000000000u,
-					 0xfffffffffffff000u, 0x0000fffe0000fffeu};
+	static const uint64_t worst[] = {
+		UINT64_MAX,	    0, 1, INT64_MAX, 0x8000000000000000u, 0xfffffffffffff000u,
+		0x0000fffe0000fffeu
+	};
 	struct image_bytes self;
 	uint8_t saved[8];
 
@@ -144,7 +146,7 @@ static void the_worst_value_in_any_field_is_survived(void **state)
 /* One note segment: an entry of another name, then ours. */
 static size_t build_notes(uint8_t *to, uint32_t names, uint32_t descs)
 {
-	Elf64_Nhdr other = {names, descs, 1}, ours = {7, 8, 1};
+	Elf64_Nhdr other = { names, descs, 1 }, ours = { 7, 8, 1 };
 	size_t n = 0;
 
 	memcpy(to, &other, sizeof(other));
@@ -159,7 +161,7 @@ static size_t build_notes(uint8_t *to, uint32_t names, uint32_t descs)
 
 static void a_note_is_found_behind_others(void **state)
 {
-	uint8_t notes[64] = {0};
+	uint8_t notes[64] = { 0 };
 	size_t n = build_notes(notes, 4, 4), at = 0;
 
 	assert_true(find_note((char *)notes, n, 4, "linger", 1, 8, &at));
@@ -174,11 +176,11 @@ static void a_note_is_found_behind_others(void **state)
 
 static void sizes_in_notes_cannot_lead_outside(void **state)
 {
-	static const uint32_t sizes[] = {0, 1, 5, 100, 0x7fffffff, 0xfffffff0, 0xffffffff};
+	static const uint32_t sizes[] = { 0, 1, 5, 100, 0x7fffffff, 0xfffffff0, 0xffffffff };
 	const size_t count = sizeof(sizes) / sizeof(sizes[0]);
 
 	for (size_t i = 0; i < count * count; i++) {
-		uint8_t built[64] = {0};
+		uint8_t built[64] = { 0 };
 		size_t n = build_notes(built, sizes[i % count], sizes[i / count]), at;
 		uint8_t *notes = malloc(n);
 
@@ -194,10 +196,11 @@ static void sizes_in_notes_cannot_lead_outside(void **state)
 
 static void sanitizers_are_known_by_name(void **state)
 {
-	static const char *const yes[] = {"libasan.so.8", "/usr/lib/libtsan.so.2", "liblsan.so.0",
-					  "libclang_rt.asan-x86_64.so"};
-	static const char *const no[] = {"", "/", "libasanity.so", "libasan.so.8/x.so", "asan.so",
-					 "libubsan.so.1"};
+	static const char *const yes[] = { "libasan.so.8", "/usr/lib/libtsan.so.2", "liblsan.so.0",
+					   "libclang_rt.asan-x86_64.so" };
+	static const char *const no[] = {
+		"", "/", "libasanity.so", "libasan.so.8/x.so", "asan.so", "libubsan.so.1"
+	};
 
 	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
 		assert_true(lgr_is_sanitizer(yes[i], strlen(yes[i])));

@@ -62,10 +62,10 @@ static void bytes_that_are_not_utf8_become_lone_surrogates(void **state)
 {
 	WRITTEN("\x80", "\\udc80");
 	WRITTEN("\xff", "\\udcff");
-	WRITTEN("a\xe9z", "a\\udce9z");				/* Latin-1 */
-	WRITTEN("\xc0\xaf", "\\udcc0\\udcaf");			/* overlong / */
-	WRITTEN("\xe0\x80\xaf", "\\udce0\\udc80\\udcaf");	/* overlong / */
-	WRITTEN("\xed\xa0\x80", "\\udced\\udca0\\udc80");	/* a surrogate in UTF-8 */
+	WRITTEN("a\xe9z", "a\\udce9z");				     /* Latin-1 */
+	WRITTEN("\xc0\xaf", "\\udcc0\\udcaf");			     /* overlong / */
+	WRITTEN("\xe0\x80\xaf", "\\udce0\\udc80\\udcaf");	     /* overlong / */
+	WRITTEN("\xed\xa0\x80", "\\udced\\udca0\\udc80");	     /* a surrogate in UTF-8 */
 	WRITTEN("\xf4\x90\x80\x80", "\\udcf4\\udc90\\udc80\\udc80"); /* past U+10FFFF */
 	WRITTEN("\xf8\x88\x80\x80\x80", "\\udcf8\\udc88\\udc80\\udc80\\udc80");
 }
