@@ -1,0 +1,26 @@
+#!/bin/bash
+# run_refuses_bad_settings.t - a word in an option is judged before anything is started.
+# SPDX-License-Identifier: MIT
+. "$(dirname "$0")/run.sh"
+
+refused "an unknown word" 125 "bad setting 'nonsense': there is no such setting; .LINGER=help linger run true. lists" \
+	"$RUN" run -o nonsense ./report
+refused "an unknown policy" 125 "bad setting 'policy:always'" "$RUN" run --policy always ./report
+refused "a size that is none" 125 "bad setting 'log_max:big': it takes a size" "$RUN" run -o log_max:big ./report
+refused "a value where there is none" 125 "bad setting 'off:x': it takes no value" "$RUN" run -o off:x ./report
+refused "one bad word of several" 125 "bad setting 'b'" "$RUN" run -o policy:off,b,log_max:4M ./report
+refused "a comma in a policy does not make two words" 125 "bad setting 'policy:off" "$RUN" run --policy off,off ./report
+refused "an option that does not exist" 125 "unrecognized option '--nonsense'" "$RUN" run --nonsense ./report
+refused "an option without its value" 125 "requires an argument" "$RUN" run --log
+refused "no program" 125 "name a program to run" "$RUN" run --policy off
+refused "no program behind --" 125 "name a program to run" "$RUN" run --
+refused "--redirect" 125 'linger [0-9.]+ has no option --redirect yet' "$RUN" run --redirect 'a=b#c' ./report
+refused "--archive" 125 'linger [0-9.]+ has no option --archive yet' "$RUN" run --archive ./report
+refused "--archive=DIR" 125 'has no option --archive yet' "$RUN" run --archive=/tmp ./report
+
+# Known, but without effect yet: said, not refused; and never silently.
+is "a setting without effect yet" "$("$RUN" run -o scan:byte ./report 2>&1 | sed 's/linger [0-9.]*$/linger V/')" \
+	"linger run: the setting 'scan' has no effect in linger V"$'\n''shim=1 secure=0'
+# The variable is the shim's: it names a bad word itself, once, and the program runs.
+like "a bad word in the variable" "$(LINGER=nonsense "$RUN" run ./report 2>&1)" 'nonsense.*shim=1 secure=0$'
+is "and is named once" "$(LINGER=nonsense "$RUN" run ./report 2>&1 | grep -c nonsense)" 1
