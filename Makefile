@@ -1,7 +1,6 @@
 # linger - see README.md; `make help` lists the targets.
 # Never overwritten, only added to: CC CXX CFLAGS CPPFLAGS LDFLAGS. Local settings: config.mak.
 -include config.mak
--include tests/flags.mk
 
 VERSION = 0.1.0
 prefix = /usr/local
@@ -129,6 +128,8 @@ $(O)/tests/host_%: tests/hosts/host_%.c $(O)/public/linger.h $(O)/.flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(PUBLIC) -Wall -Wextra $(DEPS) $(CFLAGS) $(CPPFLAGS) -pthread $(HOST_$*) -o $@ $<
+
+-include tests/flags.mk
 
 RUN_TESTS = O=$(O) CC="$(CC)" CXX="$(CXX)" tests/run
 DURATION ?= 20

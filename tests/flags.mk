@@ -1,0 +1,14 @@
+# flags.mk - what single hosts and plugins of the tests are built with. Included by the Makefile.
+# HOST_X: extra flags of tests/hosts/host_X.c; PLUG_X: of tests/plugins/plug_X.c.
+# SPDX-License-Identifier: MIT
+
+# Exports its functions to the plugins.
+HOST_is_told = -rdynamic
+# The resolver must find its GOT filled in: no lazy binding.
+PLUG_asks = -fno-plt -Wl,-z,now -Wl,-soname,plug_asks.so
+PLUG_needs = -L$(O)/tests -l:plug_asks.so -Wl,-rpath,'$$ORIGIN'
+PLUG_cxx = -x c++ -std=c++17 -fno-gnu-unique -lstdc++
+$(O)/tests/plug_needs.so: $(O)/tests/plug_asks.so
+
+# They are built again when this file changes.
+$(HOSTS) $(PLUGINS): tests/flags.mk
