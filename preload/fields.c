@@ -1,8 +1,8 @@
 /*
  * fields.c - the private fields of glibc's link map. See fields.h.
  *
- * Owns: the offsets in lgr_region. Called at start, before the program has threads; the readers from
- * anywhere, for a map that is in the loader's list.
+ * Owns: the offsets in lgr_region. The readers may be called from anywhere, for a map that is in the
+ * loader's list.
  * Source: glibc include/link.h (l_direct_opencount, l_serial), elf/dl-object.c (l_serial counts the
  * loads of all namespaces), the same from 2.31 to 2.42.
  * SPDX-License-Identifier: MIT
@@ -99,9 +99,31 @@ static uint32_t find_serial(void)
 void lgr_fields_find(void)
 {
 	lgr_region.serial_offset = find_serial();
-	lgr_region.opencount_offset = find_handles();
 	if (!lgr_region.serial_offset)
 		lgr_log_error(LGR_RSN_E_FIELDS, "l_serial");
+}
+
+/* The C library knows its environment once its own constructor has run. */
+static _Atomic bool libc_is_ready;
+
+void lgr_fields_watch(void)
+{
+	if (lgr_unlikely(!atomic_load_explicit(&libc_is_ready, memory_order_relaxed)) &&
+	    lgr_libc.environ && *lgr_libc.environ)
+		atomic_store_explicit(&libc_is_ready, true, memory_order_relaxed);
+}
+
+void lgr_fields_probe(void)
+{
+	static _Atomic bool done;
+
+	if (lgr_likely(atomic_load_explicit(&done, memory_order_relaxed)))
+		return;
+	lgr_fields_watch();
+	if (!atomic_load_explicit(&libc_is_ready, memory_order_relaxed) ||
+	    atomic_exchange_explicit(&done, true, memory_order_relaxed))
+		return;
+	lgr_region.opencount_offset = find_handles();
 	if (!lgr_region.opencount_offset)
 		lgr_log_error(LGR_RSN_E_FIELDS, "l_direct_opencount");
 }

@@ -14,11 +14,19 @@
 
 #include "base.h"
 
-/*
- * Finds the offsets and publishes them in lgr_region. Once, at start: it opens the shim itself twice
- * (RTLD_NOLOAD) and closes it again.
- */
+/* At start: finds what can be found by reading alone (l_serial), and publishes it in lgr_region. */
 void lgr_fields_find(void);
+
+/*
+ * At the program's first dlopen, dlmopen or dlclose: finds the count of handles, by opening the shim
+ * itself twice (RTLD_NOLOAD) and closing it again. Not at start: the C library is not initialised
+ * then, and a dlopen would do it, with no arguments and no environment. It clears this thread's
+ * pending dlerror, as the call that is about to follow does anyway.
+ */
+void lgr_fields_probe(void);
+
+/* At each notice: is the C library initialised? Once it is, a clearenv(3) cannot hide it again. */
+void lgr_fields_watch(void);
 
 /* The loader's number of this load (l_serial), UINT64_MAX: the field was not found. */
 uint64_t lgr_field_serial(const struct link_map *map);

@@ -8,7 +8,7 @@
  * The rules of the place: the program is in the middle of a call, in any thread, maybe in a
  * constructor, a destructor or a signal handler, maybe before our own constructor. No lock of ours
  * is held on return. errno and dlerror stay as they are: only raw system calls, no dl* call but
- * dl_iterate_phdr, which leaves dlerror alone.
+ * dl_iterate_phdr, which leaves dlerror alone (and, once in a process, lgr_fields_probe's).
  * SPDX-License-Identifier: MIT
  */
 #include <dlfcn.h>
@@ -44,6 +44,7 @@ void lgr_before_dlopen(const char *file, int mode)
 {
 	if (!lgr_ready())
 		return;
+	lgr_fields_probe();
 	lgr_look(false);
 	lgr_load_begins(true);
 	count(&lgr_region.calls_dlopen);
@@ -54,6 +55,7 @@ void lgr_before_dlmopen(Lmid_t ns, const char *file, int mode)
 {
 	if (!lgr_ready())
 		return;
+	lgr_fields_probe();
 	lgr_look(false);
 	lgr_load_begins(false);
 	count(&lgr_region.calls_dlmopen);
@@ -67,6 +69,7 @@ void lgr_before_dlclose(void *handle)
 
 	if (!lgr_ready())
 		return;
+	lgr_fields_probe();
 	lgr_look(false);
 	lgr_load_seen();
 	count(&lgr_region.calls_dlclose);
@@ -120,6 +123,8 @@ void lgr_before___cxa_finalize(void *inside)
 /* Called by the _init of nearly every object: the weak hook that crti.o leaves for profilers. */
 void __gmon_start__(void)
 {
-	if (lgr_on())
-		lgr_notice(__builtin_return_address(0));
+	if (!lgr_on())
+		return;
+	lgr_fields_watch();
+	lgr_notice(__builtin_return_address(0));
 }

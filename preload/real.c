@@ -58,12 +58,13 @@ static struct link_map *find_self(void)
 
 static int find_libc(struct link_map *self)
 {
-	struct link_map *libc = NULL;
+	struct link_map *libc = NULL, *in;
 	struct lgr_libc found = { .self = self, .head = _r_debug.r_map };
 
 	if (!find_symbol(found.head, "gnu_get_libc_version", &libc) ||
 	    !find_symbol(found.head, "__tls_get_addr", &found.ld_so))
 		return LGR_RSN_E_NO_NEXT;
+	found.environ = (char ***)find_symbol(found.head, "environ", &in);
 	found.debug = (struct r_debug *)symbol_in(found.ld_so, "_r_debug");
 #define X(member, name) found.member = (void *)symbol_in(libc, name);
 	LGR_LIBC(X)

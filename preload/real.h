@@ -41,6 +41,7 @@ struct lgr_libc {
 	struct link_map *self; /* the shim's own */
 	struct link_map *head; /* the program's: first of the base namespace */
 	struct link_map *ld_so;
+	char ***environ;       /* the program's variable of that name */
 	struct r_debug *debug; /* ld.so's own, not a program's copy of it */
 	int (*dl_iterate_phdr)(int (*)(struct dl_phdr_info *, size_t, void *), void *);
 	int (*find_object)(void *, struct dl_find_object *);
