@@ -202,6 +202,10 @@ static void read_headers(struct lgr_object *object, const struct lgr_load *load,
 	}
 	if (!object->segments && load->hi > load->lo)
 		add_segment(object, lgr_page_down(load->lo), lgr_page_up(load->hi));
+	if (object->segments) {
+		object->lo = object->segment[0].lo;
+		object->hi = object->segment[object->segments - 1].hi;
+	}
 	object->build_id_len = (uint8_t)lgr_elf_build_id(load->load, h, n, object->build_id,
 							 sizeof(object->build_id));
 }

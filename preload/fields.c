@@ -39,21 +39,24 @@ static uint32_t risen(const uint32_t *a, const uint32_t *b)
 	return at;
 }
 
-/* The first open may change more than the count (flags), the second does not. */
+/*
+ * The first open may change more than the count (flags), the second does not. The shim is an object
+ * that is never unloaded, whose count dlclose leaves alone, so it is put back by hand.
+ */
 static uint32_t find_handles(void)
 {
 	struct link_map *self = lgr_libc.self;
-	uint32_t before[WORDS], after[WORDS], at = 0;
+	uint32_t before[WORDS], after[WORDS], at;
 
 	if (lgr_libc.dlopen(self->l_name, RTLD_NOW | RTLD_NOLOAD) != self)
 		return 0;
 	snapshot(before, self);
-	if (lgr_libc.dlopen(self->l_name, RTLD_NOW | RTLD_NOLOAD) == self) {
-		snapshot(after, self);
-		at = risen(before, after);
-		lgr_libc.dlclose(self);
-	}
-	lgr_libc.dlclose(self);
+	if (lgr_libc.dlopen(self->l_name, RTLD_NOW | RTLD_NOLOAD) != self)
+		return 0;
+	snapshot(after, self);
+	at = risen(before, after);
+	if (at)
+		*(uint32_t *)((char *)self + at) -= 2;
 	return at;
 }
 

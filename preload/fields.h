@@ -19,7 +19,7 @@ void lgr_fields_find(void);
 
 /*
  * At the program's first dlopen, dlmopen or dlclose: finds the count of handles, by opening the shim
- * itself twice (RTLD_NOLOAD) and closing it again. Not at start: the C library is not initialised
+ * itself twice (RTLD_NOLOAD). Not at start: the C library is not initialised
  * then, and a dlopen would do it, with no arguments and no environment. It clears this thread's
  * pending dlerror, as the call that is about to follow does anyway.
  */

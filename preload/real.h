@@ -33,7 +33,6 @@ extern void *lgr_real[LGR_REAL_COUNT];
 	X(dl_iterate_phdr, "dl_iterate_phdr")                                                      \
 	X(find_object, "_dl_find_object")                                                          \
 	X(dlopen, "dlopen")                                                                        \
-	X(dlclose, "dlclose")                                                                      \
 	X(register_atfork, "__register_atfork")                                                    \
 	X(version, "gnu_get_libc_version")
 
@@ -46,7 +45,6 @@ struct lgr_libc {
 	int (*dl_iterate_phdr)(int (*)(struct dl_phdr_info *, size_t, void *), void *);
 	int (*find_object)(void *, struct dl_find_object *);
 	void *(*dlopen)(const char *, int);
-	int (*dlclose)(void *);
 	int (*register_atfork)(void (*)(void), void (*)(void), void (*)(void), void *);
 	const char *(*version)(void);
 };
