@@ -1,7 +1,7 @@
 /*
  * region.h - what the process says about linger to readers outside it. Layout: wire.h.
  *
- * Rank 2: may include wire.h, base.h, text.h.
+ * Rank 2: may include base.h, wire.h, text.h.
  * SPDX-License-Identifier: MIT
  */
 #ifndef LGR_REGION_H
