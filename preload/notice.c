@@ -28,6 +28,7 @@ static struct {
 	uint32_t namespaces;
 	struct link_map *tail[NAMESPACES]; /* last object of each list then; valid while subs is */
 	bool first;			   /* the walk at start */
+	bool unfinished; /* the last walk passed an object whose load has not come far enough */
 	bool no_notices; /* the program defines __gmon_start__ itself (gprof): nobody calls ours */
 } seen = { .first = true };
 
@@ -135,10 +136,16 @@ static void add(struct link_map *map, uint32_t namespace, bool relocated)
 		.state = LGR_ST_LIVE,
 	};
 
-	if (lgr_libc.find_object((void *)map->l_ld, &found) == 0) {
-		load.lo = (uintptr_t)found.dlfo_map_start;
-		load.hi = (uintptr_t)found.dlfo_map_end;
+	/*
+	 * In the list, but not in the loader's table of addresses: another thread is still mapping
+	 * and relocating it (elf/dl-open.c, dl_open_worker_begin), and may yet fail.
+	 */
+	if (lgr_libc.find_object((void *)map->l_ld, &found) != 0) {
+		seen.unfinished = true;
+		return;
 	}
+	load.lo = (uintptr_t)found.dlfo_map_start;
+	load.hi = (uintptr_t)found.dlfo_map_end;
 	if (seen.first)
 		load.flags |= LGR_FL_STARTUP;
 	if (namespace)
@@ -217,7 +224,8 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 	if (!lgr_lock(&lgr_lock_registry))
 		return 1; /* a signal handler inside a walk: the next look will do */
 	same = adds == seen.adds && subs == seen.subs && !seen.first;
-	loading = lgr_registry_loading() > 0;
+	loading = lgr_registry_loading() > 0 || seen.unfinished;
+	seen.unfinished = false;
 	if (!same || loading)
 		walk(subs == seen.subs && !loading && !seen.first, relocated);
 	seen.adds = adds;
