@@ -134,15 +134,19 @@ void lgr_environment_read(char **envp)
 void lgr_environment_hide(char **envp, const char *shim)
 {
 	char *list = find(envp, "LD_PRELOAD=");
-	size_t len = lgr_len(shim);
+	const char *slash = lgr_last(shim, '/');
+	const char *name = slash ? slash + 1 : shim;
+	size_t len = lgr_len(name);
 
-	/* Entries are separated by spaces and colons; empty ones are nothing. */
+	/* Entries are separated by spaces and colons; empty ones are nothing. The loader may have
+	 * found the shim by another spelling ($LIB, a bare name), so its last part decides. */
 	while (list && *list) {
-		size_t n = 0;
+		size_t n = 0, base = 0;
 
-		while (list[n] && list[n] != ' ' && list[n] != ':')
-			n++;
-		if (n == len && lgr_same(list, shim, len))
+		for (; list[n] && list[n] != ' ' && list[n] != ':'; n++)
+			if (list[n] == '/')
+				base = n + 1;
+		if (n - base == len && lgr_same(list + base, name, len))
 			for (size_t i = 0; i < n; i++)
 				list[i] = ' ';
 		list += n;
