@@ -33,7 +33,8 @@ SHIM_LDFLAGS = -shared -nostartfiles -Wl,--version-script,preload/exports.map \
 	-Wl,--exclude-libs,ALL -Wl,-z,defs,-z,now,-z,relro,-z,nodelete,-z,nodlopen,-z,initfirst \
 	-Wl,-z,noexecstack,-z,separate-code,--build-id=sha1,--hash-style=gnu -Wl,-soname,liblinger.so
 ARCH ?= $(shell uname -m)
-SHIM_CFLAGS += $(if $(filter x86_64,$(ARCH)),-fcf-protection=full,-mbranch-protection=standard)
+SHIM_CFLAGS += $(if $(filter x86_64,$(ARCH)),-fcf-protection=full,\
+	-mbranch-protection=standard -mno-outline-atomics)
 SHIM_LDFLAGS += $(if $(filter x86_64,$(ARCH)),-Wl$(comma)-z$(comma)ibt$(comma)-z$(comma)shstk)
 
 # ----------------------------------------------------------------- sources

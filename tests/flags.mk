@@ -6,8 +6,8 @@
 HOST_is_told = -rdynamic
 # The resolver must find its GOT filled in: no lazy binding.
 PLUG_asks = -fno-plt -Wl,-z,now -Wl,-soname,plug_asks.so
-PLUG_needs = -L$(O)/tests -l:plug_asks.so -Wl,-rpath,'$$ORIGIN'
-PLUG_cxx = -x c++ -std=c++17 -fno-gnu-unique -lstdc++
+PLUG_needs = -L$(O)/tests -Wl,--no-as-needed,-l:plug_asks.so -Wl,-rpath,'$$ORIGIN'
+PLUG_cxx = -x c++ -std=c++17 -fno-gnu-unique -Wl,--no-as-needed -lstdc++
 $(O)/tests/plug_needs.so: $(O)/tests/plug_asks.so
 
 # They are built again when this file changes.

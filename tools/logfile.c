@@ -2,9 +2,9 @@
  * logfile.c - reads one log file, also while its process goes on writing it.
  *
  * Owns no state. The file is read with pread(2), never mapped: a file that somebody cuts while we
- * look would end us with SIGBUS. Instead of the reader's acquire and re-check of a slot's number,
- * the numbers of the whole ring are read, then its data, then the numbers again: data counts only
- * where both readings agree. Layout and protocol: wire.h.
+ * look would end us with SIGBUS. Instead of the reader's acquire and re-check of a slot's number, each
+ * piece of the ring is read three times: the second reading's data counts only where the first and
+ * the third agree on the number. Layout and protocol: wire.h.
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
@@ -16,7 +16,8 @@
 
 #include "tool.h"
 
-#define CHUNK_SLOTS 16384u /* slots read at once where only their numbers are wanted */
+#define CHUNK_SLOTS 1024u /* slots in a piece: small, since it can change while it is read */
+#define LOOKS 8		  /* at a ring that its process writes faster than it can be read */
 
 /* A ring as read. Slot numbers are indices modulo slots; only the first `there` are in the file. */
 struct ring {
@@ -24,15 +25,12 @@ struct ring {
 	uint64_t at; /* where it begins in the file */
 	uint64_t slots;
 	uint64_t there;
-	struct lgr_log_slot *slot;
-	uint64_t *seq_before, *seq_after;
+	struct lgr_log_slot *slot; /* seq is 0 where the data is worth nothing */
 };
 
 static void ring_deinit(struct ring *ring)
 {
 	free(ring->slot);
-	free(ring->seq_before);
-	free(ring->seq_after);
 }
 
 static void say_why(char *why, size_t n, const char *format, ...)
@@ -141,48 +139,48 @@ static int read_head(int fd, uint64_t size, struct lgr_log_head *head, char *why
 
 /* ------------------------------------------------------------------ the ring */
 
-static int read_seqs(const struct ring *ring, uint64_t *seq)
+/* Reads slots [from, from + n) three times; n is at most CHUNK_SLOTS. */
+static int read_chunk(struct ring *ring, uint64_t from, uint64_t n, struct lgr_log_slot *before,
+		      struct lgr_log_slot *after)
 {
-	_cleanup_free_ struct lgr_log_slot *chunk = calloc(CHUNK_SLOTS, sizeof(*chunk));
-	int fd = ring->fd;
+	struct lgr_log_slot *slot = ring->slot + from;
+	uint64_t at = ring->at + from * LGR_LOG_SLOT;
+	size_t size = n * LGR_LOG_SLOT;
+	int r;
 
-	if (!chunk)
-		return -ENOMEM;
-	for (uint64_t i = 0; i < ring->there; i += CHUNK_SLOTS) {
-		uint64_t left = ring->there - i, n = left < CHUNK_SLOTS ? left : CHUNK_SLOTS;
-		int r = lgr_read_fd(&fd, ring->at + i * LGR_LOG_SLOT, chunk, n * LGR_LOG_SLOT);
-
-		if (r < 0)
-			return r;
-		for (uint64_t k = 0; k < n; k++)
-			seq[i + k] = chunk[k].seq;
-	}
-	return 0;
+	r = lgr_read_fd(&ring->fd, at, before, size);
+	if (r >= 0)
+		r = lgr_read_fd(&ring->fd, at, slot, size);
+	if (r >= 0)
+		r = lgr_read_fd(&ring->fd, at, after, size);
+	for (uint64_t i = 0; r >= 0 && i < n; i++)
+		if (before[i].seq != slot[i].seq || slot[i].seq != after[i].seq)
+			slot[i].seq = 0;
+	return r;
 }
 
 static int read_ring(struct ring *ring)
 {
-	int fd = ring->fd, r;
+	_cleanup_free_ struct lgr_log_slot *before = calloc(CHUNK_SLOTS, LGR_LOG_SLOT);
+	_cleanup_free_ struct lgr_log_slot *after = calloc(CHUNK_SLOTS, LGR_LOG_SLOT);
+	int r = 0;
 
-	ring->seq_before = calloc(ring->there + 1, sizeof(uint64_t));
-	ring->seq_after = calloc(ring->there + 1, sizeof(uint64_t));
-	ring->slot = calloc(ring->there + 1, sizeof(struct lgr_log_slot));
-	if (!ring->seq_before || !ring->seq_after || !ring->slot)
+	if (!before || !after)
 		return -ENOMEM;
-	r = read_seqs(ring, ring->seq_before);
-	if (r >= 0)
-		r = lgr_read_fd(&fd, ring->at, ring->slot, ring->there * LGR_LOG_SLOT);
-	if (r >= 0)
-		r = read_seqs(ring, ring->seq_after);
+	for (uint64_t i = 0; r >= 0 && i < ring->there; i += CHUNK_SLOTS) {
+		uint64_t left = ring->there - i;
+
+		r = read_chunk(ring, i, left < CHUNK_SLOTS ? left : CHUNK_SLOTS, before, after);
+	}
 	return r;
 }
 
-/* Is the slot of absolute index @k readable, and was it all the time we read it? */
+/* Is the slot of absolute index @k readable? */
 static bool valid(const struct ring *ring, uint64_t k)
 {
 	uint64_t i = k % ring->slots;
 
-	return i < ring->there && ring->seq_before[i] == k + 1 && ring->seq_after[i] == k + 1;
+	return i < ring->there && ring->slot[i].seq == k + 1;
 }
 
 static uint64_t slots_of(const struct lgr_log_record *record)
@@ -269,10 +267,47 @@ static int add_line(struct lgr_logfile *log, const struct ring *ring, uint64_t k
 	return r;
 }
 
-/* Collects the records of indices [next - slots, next), as far as they are there. */
+/* The indices the ring can hold: [first, head->next). */
+static uint64_t first_index(const struct ring *ring, const struct lgr_log_head *head)
+{
+	return head->next > ring->slots ? head->next - ring->slots : 0;
+}
+
+/*
+ * Reads the ring of a log that may be in use. When most of what the head promised was overwritten
+ * before it could be read, it is read anew with what the head promises then.
+ */
+static int read_live_ring(struct ring *ring, struct lgr_log_head *head)
+{
+	int r = 0;
+
+	ring->slot = calloc(ring->there + 1, LGR_LOG_SLOT);
+	if (!ring->slot)
+		return -ENOMEM;
+	for (int look = 0; look < LOOKS; look++) {
+		struct lgr_log_head now = *head;
+		uint64_t readable = 0;
+
+		r = read_ring(ring);
+		if (r < 0)
+			return r;
+		for (uint64_t k = first_index(ring, head); k < head->next; k++)
+			readable += valid(ring, k);
+		if (readable >= (head->next - first_index(ring, head)) / 2)
+			break;
+		r = lgr_read_fd(&ring->fd, 0, &now, offsetof(struct lgr_log_head, version_text));
+		if (r < 0 || now.next == head->next)
+			break;
+		head->next = now.next;
+		head->records = now.records;
+	}
+	return r;
+}
+
+/* Collects the records of the indices the ring can hold, as far as they are there. */
 static int collect(struct lgr_logfile *log, const struct ring *ring)
 {
-	uint64_t end = log->head.next, k = end > ring->slots ? end - ring->slots : 0;
+	uint64_t end = log->head.next, k = first_index(ring, &log->head);
 	/*
 	 * Once the ring has gone round, the oldest slots may be the end of a record whose beginning
 	 * is overwritten, with bytes of a still older one behind it, and those can look like a
@@ -320,7 +355,7 @@ int lgr_logfile_read(const char *name, struct lgr_logfile *ret, char *why, size_
 	ring.there = size > ring.at ? (size - ring.at) / LGR_LOG_SLOT : 0;
 	if (ring.there > ring.slots)
 		ring.there = ring.slots;
-	r = read_ring(&ring);
+	r = read_live_ring(&ring, &ret->head);
 	if (r >= 0)
 		r = collect(ret, &ring);
 	if (r < 0) {

@@ -13,7 +13,7 @@
 #   VARIANT/main, VARIANT/main-rpath       the executables, by language and optimisation
 #   VARIANT/by/NAME.so                     the same code as a library: a caller with a search path
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2016,SC2054,SC2086,SC2206 # $ORIGIN is the loader's; commas; lists of words
+# shellcheck disable=SC2016,SC2054,SC2086,SC2206 # the loader's $ORIGIN; lists of words
 set -eu
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CC=${CC:-gcc} CXX=${CXX:-g++} RUSTC=${RUSTC:-rustc}
@@ -96,7 +96,7 @@ c_variant() (
 	$2 $3 $4 -c -o main.o "$here/caller.c"
 	$2 $4 -pthread -o main main.o "${main_needs[@]}" "${main_runpath[@]}"
 	$2 $4 -pthread -o main-rpath main.o "${main_needs[@]}" "${main_rpath[@]}"
-	caller_libs $2 -shared -pthread lib.o
+	caller_libs $2 -shared -pthread -Wl,--as-needed lib.o	# nodeflib.so could not find libstdc++
 )
 # rust_variant NAME OPT-LEVEL: caller.rs. Its libraries are one archive, linked several times.
 rust_variant() (

@@ -15,7 +15,7 @@ type Handle = *mut c_void;
 type RunFn = unsafe extern "C" fn(m: *mut Matrix, op: *const c_char);
 type OpenFn = unsafe extern "C" fn(file: *const c_char, flags: c_int) -> Handle;
 type SymFn = unsafe extern "C" fn(handle: Handle, name: *const c_char) -> *mut c_void;
-type StubFn = unsafe extern "C" fn(arg1: *const c_void, arg2: c_long, target: *const ()) -> *mut c_void;
+type StubFn = unsafe extern "C" fn(*const c_void, c_long, target: *const ()) -> *mut c_void;
 
 #[repr(C)]
 struct DlInfo {
@@ -63,8 +63,14 @@ extern "C" {
     ) -> c_int;
     fn __errno_location() -> *mut c_int;
     fn write(fd: c_int, data: *const c_void, size: usize) -> isize;
-    fn mmap(at: *mut c_void, n: usize, prot: c_int, flags: c_int, fd: c_int, from: c_long)
-        -> *mut u8;
+    fn mmap(
+        at: *mut c_void,
+        n: usize,
+        prot: c_int,
+        flags: c_int,
+        fd: c_int,
+        from: c_long,
+    ) -> *mut u8;
     fn mprotect(at: *mut u8, n: usize, prot: c_int) -> c_int;
     fn iconv_open(to: *const c_char, from: *const c_char) -> *mut c_void;
     fn iconv_close(converter: *mut c_void) -> c_int;
@@ -193,7 +199,11 @@ unsafe fn put_handle(m: &mut Matrix, word: &str, handle: Handle) {
         return;
     }
     let path = text((*(handle as *const LinkMap)).name);
-    say(&format!(" {}={}", word, if path.is_empty() { "main" } else { path }));
+    say(&format!(
+        " {}={}",
+        word,
+        if path.is_empty() { "main" } else { path }
+    ));
     for (i, slot) in m.slot.iter().enumerate() {
         if i != this && slot.is_open && slot.handle == handle {
             say(&format!("(same-as-{})", (b'A' + i as u8) as char));
@@ -209,7 +219,11 @@ unsafe fn put_address(name: &str, address: *const c_void) {
     } else if dladdr(address, &mut info) == 0 {
         say(&format!(" {}=in-no-object", name));
     } else {
-        let symbol = if info.symbol.is_null() { "?" } else { text(info.symbol) };
+        let symbol = if info.symbol.is_null() {
+            "?"
+        } else {
+            text(info.symbol)
+        };
         say(&format!(" {}={}:{}", name, text(info.file), symbol));
     }
 }
@@ -219,8 +233,10 @@ unsafe fn put_address(name: &str, address: *const c_void) {
 // A stub calls, or jumps to, its third argument with the first two left in place.
 unsafe fn make_stub(jump: bool) -> StubFn {
     #[cfg(target_arch = "x86_64")]
-    let (calls, jumps): (&[u8], &[u8]) =
-        (&[0x55, 0x48, 0x89, 0xe5, 0xff, 0xd2, 0x5d, 0xc3], &[0xff, 0xe2]);
+    let (calls, jumps): (&[u8], &[u8]) = (
+        &[0x55, 0x48, 0x89, 0xe5, 0xff, 0xd2, 0x5d, 0xc3],
+        &[0xff, 0xe2],
+    );
     #[cfg(target_arch = "aarch64")]
     let (calls, jumps): (&[u8], &[u8]) = (
         &[
@@ -366,7 +382,9 @@ unsafe fn op_use(m: &mut Matrix, w: &[&str]) {
 
 unsafe fn op_tail(m: &mut Matrix, w: &[&str]) {
     let file = File::new(w[3]);
-    let tail = m.slot[slot_number(w[1])].tail.unwrap_or_else(|| bad("no opener"));
+    let tail = m.slot[slot_number(w[1])]
+        .tail
+        .unwrap_or_else(|| bad("no opener"));
     let handle = tail(file.ptr(), flags_of(w[4]));
     put_handle(m, w[2], handle);
 }
@@ -390,7 +408,14 @@ unsafe fn op_viasym(m: &mut Matrix, w: &[&str]) {
 
 unsafe fn op_err() {
     let message = dlerror();
-    say(&format!(" [{}]", if message.is_null() { "-" } else { text(message) }));
+    say(&format!(
+        " [{}]",
+        if message.is_null() {
+            "-"
+        } else {
+            text(message)
+        }
+    ));
 }
 
 fn op_errno(m: &Matrix) {
@@ -430,7 +455,14 @@ unsafe fn op_info(m: &Matrix, w: &[&str]) {
 unsafe fn op_addr(m: &mut Matrix) {
     let mut info: DlInfo = mem::zeroed();
     let found = dladdr(op_addr as *const c_void, &mut info) != 0;
-    say(&format!(" own-code:{}", if found { text(info.file) } else { "in-no-object" }));
+    say(&format!(
+        " own-code:{}",
+        if found {
+            text(info.file)
+        } else {
+            "in-no-object"
+        }
+    ));
     put_address("data", ZEROES.as_ptr() as *const c_void);
     put_address("stack", &info as *const DlInfo as *const c_void);
     put_address("heap", m as *const Matrix as *const c_void);
@@ -468,7 +500,11 @@ unsafe fn op_fork() {
         bad("fork");
     }
     if child > 0 {
-        _exit(if status & 0x7f == 0 { status >> 8 & 0xff } else { 72 });
+        _exit(if status & 0x7f == 0 {
+            status >> 8 & 0xff
+        } else {
+            72
+        });
     }
 }
 
@@ -537,7 +573,11 @@ pub unsafe extern "C" fn caller_run(m: *mut Matrix, op: *const c_char) {
             dl_iterate_phdr(list_one, m as *mut Matrix as *mut c_void);
         }
         "iconv" => op_iconv(&w),
-        "env" => say(&format!(" {}={}", w[1], env::var(w[1]).unwrap_or_else(|_| "unset".into()))),
+        "env" => say(&format!(
+            " {}={}",
+            w[1],
+            env::var(w[1]).unwrap_or_else(|_| "unset".into())
+        )),
         "cd" => env::set_current_dir(w[1]).unwrap_or_else(|_| bad("cd")),
         "fork" => op_fork(),
         "jit" => op_stub(m, &w, false),
@@ -557,7 +597,12 @@ fn scrub_stack() {
 
 fn main() {
     let script = env::args().nth(1).unwrap_or_else(|| exit(64));
-    let empty = Slot { handle: null_mut(), is_open: false, run: None, tail: None };
+    let empty = Slot {
+        handle: null_mut(),
+        is_open: false,
+        run: None,
+        tail: None,
+    };
     let mut m = Box::new(Matrix {
         slot: [empty; SLOTS],
         kept: [null_mut(); SLOTS],
