@@ -16,8 +16,9 @@
 
 #include "tool.h"
 
-#define CHUNK_SLOTS 1024u /* slots in a piece: small, since it can change while it is read */
-#define LOOKS 8		  /* at a ring that its process writes faster than it can be read */
+#define SLOTS_MAX (64u << 20) /* four times the largest ring the shim makes */
+#define CHUNK_SLOTS 1024u     /* slots in a piece: small, since it can change while it is read */
+#define LOOKS 8		      /* at a ring that its process writes faster than it can be read */
 
 /* A ring as read. Slot numbers are indices modulo slots; only the first `there` are in the file. */
 struct ring {
@@ -129,7 +130,7 @@ static int read_head(int fd, uint64_t size, struct lgr_log_head *head, char *why
 			head->version, LGR_WIRE_VERSION);
 		return -EPROTO;
 	}
-	if (head->slots == 0 || head->slots > UINT64_MAX / LGR_LOG_SLOT / 2 ||
+	if (head->slots == 0 || head->slots > SLOTS_MAX || head->next > UINT64_MAX / 2 ||
 	    head->head_size < sizeof(*head) || head->head_size % 8) {
 		say_why(why, n, "is damaged: its start record contradicts itself");
 		return -EINVAL;

@@ -13,7 +13,8 @@ echo LINGER > short
 for i in {1..30}; do echo "$((1000 + i)) $i 0 4711 $OPEN 0 /lib/object-number-$i.so"; done | forge whole
 forge version2 version=2 < /dev/null
 forge no_slots slots=0 < /dev/null
-forge many_slots slots=9223372036854775807 < /dev/null
+forge many_slots slots=1152921504606846976 next=1152921504606846976 < /dev/null
+forge large_index next=18446744073709551615 < /dev/null
 forge small_head head_size=64 < /dev/null
 
 refused "a missing file" 1 'nothing: there is no such file, and no nothing\.PID' nothing
@@ -28,6 +29,7 @@ refused "a short text" 1 'short is not a log of linger' short
 refused "another version" 1 'version2 is a log of format 2 and this linger reads format 1' version2
 refused "no slots" 1 'is damaged: its start record contradicts itself' no_slots
 refused "more slots than a file can have" 1 'is damaged' many_slots
+refused "more records than there is time for" 1 'is damaged' large_index
 refused "a ring within the head" 1 'is damaged' small_head
 if [ "$(id -u)" != 0 ]; then
 	cp whole secret && chmod 0 secret
@@ -60,7 +62,7 @@ is "several: the good one is printed" "$(grep -c '"event":"open"' out)" 30
 is "several: a sentence for each bad one" "$(sed 's/^linger log: \([a-z0-9]*\).*/\1/' err | sort | xargs)" 'empty missing version2'
 
 # A head that lies about what was written, and records no process writes.
-echo "1001 1 0 4711 $OPEN 0 /x" | forge liar next=18446744073709551615 records=18446744073709551615
+echo "1001 1 0 4711 $OPEN 0 /x" | forge liar next=9223372036854775807 records=18446744073709551615
 log --json liar > out
 is "a head that promises too much" "$(wc -l < out)" 1
 forge strange << END
