@@ -96,7 +96,7 @@ c_variant() (
 	$2 $3 $4 -c -o main.o "$here/caller.c"
 	$2 $4 -pthread -o main main.o "${main_needs[@]}" "${main_runpath[@]}"
 	$2 $4 -pthread -o main-rpath main.o "${main_needs[@]}" "${main_rpath[@]}"
-	caller_libs $2 -shared -pthread -Wl,--as-needed lib.o	# nodeflib.so could not find libstdc++
+	caller_libs $2 -shared -pthread -Wl,--as-needed lib.o	# nodeflib.so finds no libstdc++
 )
 # rust_variant NAME OPT-LEVEL: caller.rs. Its libraries are one archive, linked several times.
 rust_variant() (
