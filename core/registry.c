@@ -187,8 +187,8 @@ static void add_segment(struct lgr_object *object, uintptr_t lo, uintptr_t hi)
 
 static void read_headers(struct lgr_object *object, const struct lgr_load *load, uint32_t *flags)
 {
-	size_t n = 0;
-	const ElfW(Phdr) *h = lgr_elf_headers(load->lo, load->hi, &n);
+	const ElfW(Phdr) *h = load->headers;
+	size_t n = h ? load->header_count : 0;
 
 	object->segments = 0;
 	object->bytes = 0;

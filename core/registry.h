@@ -25,7 +25,9 @@ struct lgr_load {
 	uint64_t serial; /* the loader's own number of the load, UINT64_MAX: not known */
 	uintptr_t load;	 /* l_addr */
 	const ElfW(Dyn) *dynamic;
-	uintptr_t lo, hi; /* span of the mapping, the ELF header at lo */
+	uintptr_t lo, hi;	   /* span of the mapping, for want of headers */
+	const ElfW(Phdr) *headers; /* NULL: not readable */
+	size_t header_count;
 	const char *path; /* absolute, or a name that is no path (the vDSO) */
 	uint32_t namespace;
 	uint32_t flags;	      /* enum lgr_flag, as far as the walker knows */

@@ -61,11 +61,11 @@ static uint32_t find_handles(void)
 }
 
 /*
- * At start the list is in the order of loading, so the numbers ascend from the program's 0 and stay
- * below the count of loads; but for ld.so, which was counted before it had a place for its number.
- * No other field is like that.
+ * At start the list is in the order of loading, so the numbers ascend from the program's 0 to the
+ * last load's, with ld.so's own, which was counted before it had a place for its number, left at 0.
+ * No other field is like that: l_tls_modid ascends too, but ends lower.
  */
-static bool ascends(const struct link_map *map, uint32_t offset, uint64_t n)
+static bool counts_loads(const struct link_map *map, uint32_t offset, uint64_t loads)
 {
 	uint64_t next = 0;
 
@@ -74,23 +74,28 @@ static bool ascends(const struct link_map *map, uint32_t offset, uint64_t n)
 
 		if (map == lgr_libc.ld_so && number == 0)
 			continue;
-		if (number < next || number >= n || (next == 0 && number))
+		if (number < next || (next == 0 && number))
 			return false;
 		next = number + 1;
 	}
-	return true;
+	return next == loads;
+}
+
+static int loads_so_far(struct dl_phdr_info *info, size_t size, void *ret)
+{
+	*(uint64_t *)ret = info->dlpi_adds;
+	return 1;
 }
 
 static uint32_t find_serial(void)
 {
 	uint32_t at = 0;
-	uint64_t n = 0;
+	uint64_t loads = 0;
 
-	for (const struct link_map *map = lgr_libc.head; map; map = map->l_next)
-		n++;
+	lgr_libc.dl_iterate_phdr(loads_so_far, &loads);
 	/* Farther than WORDS, since it is at the structure's end; still inside on every version. */
 	for (uint32_t offset = sizeof(struct link_map); offset < 1280; offset += sizeof(uint64_t)) {
-		if (!ascends(lgr_libc.head, offset, n))
+		if (!counts_loads(lgr_libc.head, offset, loads))
 			continue;
 		if (at)
 			return 0;

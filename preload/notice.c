@@ -29,6 +29,8 @@ static struct {
 	struct link_map *tail[NAMESPACES]; /* last object of each list then; valid while subs is */
 	bool first;			   /* the walk at start */
 	bool unfinished; /* the last walk passed an object whose load has not come far enough */
+	const ElfW(Phdr) *main_headers; /* the program's own, as the loader has them */
+	size_t main_header_count;
 	bool no_notices; /* the program defines __gmon_start__ itself (gprof): nobody calls ours */
 } seen = { .first = true };
 
@@ -152,6 +154,10 @@ static void add(struct link_map *map, uint32_t namespace, bool relocated)
 		load.flags |= LGR_FL_NAMESPACE;
 	if (map == lgr_libc.head) {
 		load.flags |= LGR_FL_MAIN;
+		/* A program whose segments are not contiguous has its header in another one than the
+		 * one found (elf/dl-find_object.c). */
+		load.headers = seen.main_headers;
+		load.header_count = seen.main_header_count;
 		lgr_sys_readlink("/proc/self/exe", buffer, sizeof(buffer));
 		load.path = buffer;
 	} else {
@@ -223,6 +229,10 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 
 	if (!lgr_lock(&lgr_lock_registry))
 		return 1; /* a signal handler inside a walk: the next look will do */
+	if (seen.first) {
+		seen.main_headers = info->dlpi_phdr; /* the first object is the program */
+		seen.main_header_count = info->dlpi_phnum;
+	}
 	same = adds == seen.adds && subs == seen.subs && !seen.first;
 	loading = lgr_registry_loading() > 0 || seen.unfinished;
 	seen.unfinished = false;

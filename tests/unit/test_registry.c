@@ -147,6 +147,7 @@ static void segments_come_from_the_program_headers(void **state)
 	assert_int_equal(_dl_find_object((void *)_r_debug.r_map->l_ld, &found), 0);
 	load.lo = (uintptr_t)found.dlfo_map_start;
 	load.hi = (uintptr_t)found.dlfo_map_end;
+	load.headers = lgr_elf_headers(load.lo, load.hi, &load.header_count);
 	load.load = _r_debug.r_map->l_addr;
 	load.dynamic = _r_debug.r_map->l_ld;
 	object = lgr_registry_add(&load);
