@@ -194,8 +194,7 @@ static size_t bound_in(const struct lgr_elf *elf, const ElfW(Rela) *r, size_t n,
 		for (size_t i = 0; i < of; i++) {
 			const uintptr_t *word = (const uintptr_t *)(elf->load + r->r_offset);
 
-			if (ret[i] || !lgr_equal(name, names[i]) ||
-			    (targets[i] && *word != targets[i]))
+			if (ret[i] || !lgr_equal(name, names[i]) || *word != targets[i])
 				continue;
 			ret[i] = true;
 			found++;

@@ -46,10 +46,9 @@ uintptr_t lgr_elf_symbol(const struct lgr_elf *elf, const char *name);
 bool lgr_elf_has_unique(const struct lgr_elf *elf);
 
 /*
- * For each i, in one pass over the object's symbolic relocations: does it import names[i], and does
- * a GOT slot of it hold targets[i], which proves that the reference was bound there? Slots are worth
- * reading only once the object is relocated; target 0 asks for the import alone. False too when the
- * only slot is one for lazy binding, unused yet.
+ * For each i, in one pass over the object's symbolic relocations: does a GOT slot for names[i] hold
+ * targets[i], which proves that the reference was bound there? The object must have been relocated.
+ * False too when the only slot is one for lazy binding, unused yet.
  */
 void lgr_elf_bound(const struct lgr_elf *elf, const char *const *names, const uintptr_t *targets,
 		   bool *ret, size_t n);

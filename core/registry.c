@@ -26,7 +26,7 @@ struct lgr_lock lgr_lock_registry;
 static struct {
 	uint32_t *bucket;
 	uint32_t buckets; /* a power of two, 0 at first */
-	uint32_t objects, loading;
+	uint32_t objects;
 	uint32_t slots; /* ever used */
 	uint32_t free;	/* first free slot below slots */
 	uint32_t sweep;
@@ -277,12 +277,6 @@ static void log_event(const struct lgr_object *object, enum lgr_event event, enu
 	lgr_log_write(&entry);
 }
 
-static void log_open(const struct lgr_object *object)
-{
-	if (!(atomic_load_explicit(&object->flags, memory_order_relaxed) & LGR_FL_STARTUP))
-		log_event(object, LGR_EV_OPEN, LGR_RSN_NONE);
-}
-
 struct lgr_object *lgr_registry_add(const struct lgr_load *load)
 {
 	uint32_t flags = load->flags;
@@ -303,18 +297,17 @@ struct lgr_object *lgr_registry_add(const struct lgr_load *load)
 	read_headers(object, load, &flags);
 	read_dynamic(object, load, &flags);
 	atomic_store_explicit(&object->flags, flags, memory_order_relaxed);
-	atomic_store_explicit(&object->state, load->state, memory_order_relaxed);
+	atomic_store_explicit(&object->state, LGR_ST_LIVE, memory_order_relaxed);
 	/* Commit: from here readers see it. The id says that the rest is there. */
 	atomic_store_explicit(&object->id, ++reg.last_id, memory_order_release);
 	table_add(object);
 	reg.objects++;
-	reg.loading += load->state == LGR_ST_LOADING;
 	atomic_store_explicit(&lgr_region.objects, reg.objects, memory_order_relaxed);
 	atomic_store_explicit(&lgr_region.loads, reg.last_id, memory_order_relaxed);
 	if (!publish(object))
 		no_room(load); /* found by its map, not by its addresses */
-	if (load->state == LGR_ST_LIVE)
-		log_open(object);
+	if (!(flags & LGR_FL_STARTUP))
+		log_event(object, LGR_EV_OPEN, LGR_RSN_NONE);
 	return object;
 }
 
@@ -341,28 +334,12 @@ void lgr_registry_set_state(struct lgr_object *object, enum lgr_state state)
 	if (was == state || was == LGR_ST_GONE)
 		return;
 	atomic_store_explicit(&object->state, state, memory_order_relaxed);
-	if (was == LGR_ST_LOADING) {
-		reg.loading--;
-		if (state == LGR_ST_LIVE)
-			log_open(object);
-	}
 	if (state != LGR_ST_GONE) {
 		publish(object);
 		return;
 	}
-	/* What never came to life was a dlopen that failed: nobody was told of it. */
-	if (was != LGR_ST_LOADING)
-		log_event(object, LGR_EV_UNLOAD, LGR_RSN_NONE);
+	log_event(object, LGR_EV_UNLOAD, LGR_RSN_NONE);
 	remove_object(object);
-}
-
-void lgr_registry_add_flags(struct lgr_object *object, uint32_t flags)
-{
-	uint32_t was = atomic_fetch_or_explicit(&object->flags, flags, memory_order_relaxed);
-
-	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
-	if ((was | flags) != was)
-		publish(object);
 }
 
 void lgr_registry_request(struct lgr_object *object)
@@ -396,11 +373,6 @@ void lgr_registry_sweep_end(void)
 		if (id_of(object) && object->mark != reg.sweep)
 			lgr_registry_set_state(object, LGR_ST_GONE);
 	}
-}
-
-uint32_t lgr_registry_loading(void)
-{
-	return reg.loading;
 }
 
 /* --------------------------------------------------------------------------------------- lookups */

@@ -7,7 +7,8 @@
  *  G3  An object that is gone is found by nobody: not by address, not by map, not from outside.
  *  G4  States change in lgr_registry_set_state alone, and along these ways:
  *      LOADING -> LIVE -> KEPT -> CONDEMNED -> CLOSING -> GONE, KEPT -> LIVE, and from any to
- *      CLOSING and to GONE (the loader does as it likes while the policy is off).
+ *      CLOSING and to GONE (the loader does as it likes while the policy is off). LOADING is
+ *      what linger_query says of an object that the loader knows and the registry does not yet.
  *
  * Rank 5: may include all of core below it.
  * SPDX-License-Identifier: MIT
@@ -30,14 +31,14 @@ struct lgr_load {
 	size_t header_count;
 	const char *path; /* absolute, or a name that is no path (the vDSO) */
 	uint32_t namespace;
-	uint32_t flags;	      /* enum lgr_flag, as far as the walker knows */
-	enum lgr_state state; /* LOADING or LIVE */
+	uint32_t flags; /* enum lgr_flag, as far as the walker knows */
 };
 
 /* All of these: the caller holds lgr_lock_registry. None blocks, none calls the loader. */
 
 /*
- * Takes in a new object, and logs "open" if it is LIVE and was not there at start.
+ * Takes in a new object, relocated and about to start, as LIVE; logs "open" if it was not there at
+ * start.
  * Returns NULL when there is no room (logged): the object then is as if linger were absent.
  */
 struct lgr_object *lgr_registry_add(const struct lgr_load *load);
@@ -46,13 +47,9 @@ struct lgr_object *lgr_registry_add(const struct lgr_load *load);
 struct lgr_object *lgr_registry_find(uintptr_t map, uint64_t serial);
 
 /*
- * The only place where a state changes. Logs "open" (LOADING -> LIVE) and "unload" (-> GONE), and
- * frees the object's slot on GONE. A change that is none, or away from GONE, is ignored.
+ * The only place where a state changes. Logs "unload" and frees the object's slot on GONE. A change that is none, or away from GONE, is ignored.
  */
 void lgr_registry_set_state(struct lgr_object *object, enum lgr_state state);
-
-/* Sets more flags. FINISHES takes effect on lookups at once. */
-void lgr_registry_add_flags(struct lgr_object *object, uint32_t flags);
 
 /*
  * Notes and logs that the program is giving up its last handle; and, where glibc will not unload the
@@ -67,9 +64,6 @@ void lgr_registry_request(struct lgr_object *object);
 void lgr_registry_sweep_begin(void);
 void lgr_registry_mark(struct lgr_object *object);
 void lgr_registry_sweep_end(void);
-
-/* Objects in state LOADING. */
-uint32_t lgr_registry_loading(void);
 
 /* --------------------------------------------------- without the lock, from anywhere */
 

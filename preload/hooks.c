@@ -45,7 +45,7 @@ void lgr_before_dlopen(const char *file, int mode)
 	if (!lgr_ready())
 		return;
 	lgr_fields_probe();
-	lgr_look(false);
+	lgr_look();
 	lgr_load_begins(true);
 	count(&lgr_region.calls_dlopen);
 	log_call(LGR_EV_CALL_DLOPEN, 0, (uint64_t)(uint32_t)mode, file);
@@ -56,7 +56,7 @@ void lgr_before_dlmopen(Lmid_t ns, const char *file, int mode)
 	if (!lgr_ready())
 		return;
 	lgr_fields_probe();
-	lgr_look(false);
+	lgr_look();
 	lgr_load_begins(false);
 	count(&lgr_region.calls_dlmopen);
 	log_call(LGR_EV_CALL_DLMOPEN, 0, (uint64_t)ns, file);
@@ -70,7 +70,7 @@ void lgr_before_dlclose(void *handle)
 	if (!lgr_ready())
 		return;
 	lgr_fields_probe();
-	lgr_look(false);
+	lgr_look();
 	lgr_load_seen();
 	count(&lgr_region.calls_dlclose);
 	if (!lgr_lock(&lgr_lock_registry)) {
@@ -98,7 +98,7 @@ void lgr_before_dlclose(void *handle)
 static void before_lookup(void)
 {
 	if (lgr_ready() && lgr_unlikely(lgr_load_unannounced())) {
-		lgr_look(false);
+		lgr_look();
 		lgr_load_seen();
 	}
 }

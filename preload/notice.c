@@ -31,7 +31,6 @@ static struct {
 	bool unfinished; /* the last walk passed an object whose load has not come far enough */
 	const ElfW(Phdr) *main_headers; /* the program's own, as the loader has them */
 	size_t main_header_count;
-	bool no_notices; /* the program defines __gmon_start__ itself (gprof): nobody calls ours */
 } seen = { .first = true };
 
 _Atomic uint32_t lgr_loads_pending;
@@ -90,7 +89,7 @@ static const char *absolute(const char *name, char *buffer, size_t size)
 	return buffer;
 }
 
-/* What an object says about itself before it starts and ends: needs its relocations done. */
+/* Does it announce itself before it starts and ends? Its relocations are done (see add). */
 static uint32_t announces(const struct link_map *map)
 {
 	static const char *const names[] = { "__gmon_start__", "__cxa_finalize" };
@@ -103,19 +102,6 @@ static uint32_t announces(const struct link_map *map)
 	return (bound[0] ? LGR_FL_NOTICED : 0) | (bound[1] ? LGR_FL_FINISHES : 0);
 }
 
-/* Will there be a notice, once its relocations are done? */
-static bool will_announce(const struct link_map *map)
-{
-	static const char *const name[] = { "__gmon_start__" };
-	const uintptr_t any[] = { 0 };
-	struct lgr_elf elf;
-	bool imports;
-
-	lgr_elf_init(&elf, map->l_addr, map->l_ld);
-	lgr_elf_bound(&elf, name, any, &imports, 1);
-	return imports && !seen.no_notices;
-}
-
 /* ld.so stands in every namespace's list, under the same addresses. One of them is enough. */
 static bool is_stand_in(const struct link_map *map)
 {
@@ -125,7 +111,7 @@ static bool is_stand_in(const struct link_map *map)
 	       (atomic_load_explicit(&object->flags, memory_order_relaxed) & LGR_FL_STARTUP);
 }
 
-static void add(struct link_map *map, uint32_t namespace, bool relocated)
+static void add(struct link_map *map, uint32_t namespace)
 {
 	static char buffer[2 * 4096]; /* guarded by lgr_lock_registry, as all here */
 	struct dl_find_object found = { 0 };
@@ -135,12 +121,12 @@ static void add(struct link_map *map, uint32_t namespace, bool relocated)
 		.load = map->l_addr,
 		.dynamic = map->l_ld,
 		.namespace = namespace,
-		.state = LGR_ST_LIVE,
 	};
 
 	/*
 	 * In the list, but not in the loader's table of addresses: another thread is still mapping
-	 * and relocating it (elf/dl-open.c, dl_open_worker_begin), and may yet fail.
+	 * and relocating it, and may yet fail. What is in the table is relocated and here to stay
+	 * (elf/dl-open.c, dl_open_worker_begin, the same from 2.35 to 2.42).
 	 */
 	if (lgr_libc.find_object((void *)map->l_ld, &found) != 0) {
 		seen.unfinished = true;
@@ -165,31 +151,20 @@ static void add(struct link_map *map, uint32_t namespace, bool relocated)
 		if (!lgr_first(load.path, '/'))
 			load.flags |= LGR_FL_VDSO;
 	}
-	/* Another thread may be in the middle of loading it; if so, its notice will come. */
-	if (!relocated && !namespace && will_announce(map))
-		load.state = LGR_ST_LOADING;
-	else
-		load.flags |= announces(map);
+	load.flags |= announces(map);
 	lgr_registry_add(&load);
 }
 
 /* --------------------------------------------------------------------------------------- the walk */
 
-static void visit(struct link_map *map, uint32_t namespace, bool relocated)
+static void visit(struct link_map *map, uint32_t namespace)
 {
 	struct lgr_object *object = lgr_registry_find((uintptr_t)map, lgr_field_serial(map));
 
-	if (!object) {
-		if (!is_stand_in(map))
-			add(map, namespace, relocated);
-		return;
-	}
-	lgr_registry_mark(object);
-	/* Its notice, or the second look that finds it: then no notice will come. */
-	if (atomic_load_explicit(&object->state, memory_order_relaxed) == LGR_ST_LOADING) {
-		lgr_registry_add_flags(object, announces(map));
-		lgr_registry_set_state(object, LGR_ST_LIVE);
-	}
+	if (object)
+		lgr_registry_mark(object);
+	else if (!is_stand_in(map))
+		add(map, namespace);
 }
 
 /*
@@ -197,7 +172,7 @@ static void visit(struct link_map *map, uint32_t namespace, bool relocated)
  * are chained when there is more than one (link.h, struct r_debug_extended). A namespace that has
  * been emptied has no first object.
  */
-static void walk(bool only_new, bool relocated)
+static void walk(bool only_new)
 {
 	struct r_debug_extended *r = (struct r_debug_extended *)lgr_libc.debug;
 	uint32_t n = 0;
@@ -212,7 +187,7 @@ static void walk(bool only_new, bool relocated)
 		else
 			seen.tail[n] = NULL;
 		for (; map; map = map->l_next) {
-			visit(map, n, relocated);
+			visit(map, n);
 			seen.tail[n] = map;
 		}
 	}
@@ -223,9 +198,8 @@ static void walk(bool only_new, bool relocated)
 /* Called by dl_iterate_phdr for the first object; ends the iteration there. */
 static int look(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	bool relocated = *(bool *)arg;
 	uint64_t adds = info->dlpi_adds, subs = info->dlpi_subs;
-	bool same, loading;
+	bool only_new;
 
 	if (!lgr_lock(&lgr_lock_registry))
 		return 1; /* a signal handler inside a walk: the next look will do */
@@ -233,29 +207,25 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 		seen.main_headers = info->dlpi_phdr; /* the first object is the program */
 		seen.main_header_count = info->dlpi_phnum;
 	}
-	same = adds == seen.adds && subs == seen.subs && !seen.first;
-	loading = lgr_registry_loading() > 0 || seen.unfinished;
-	seen.unfinished = false;
-	if (!same || loading)
-		walk(subs == seen.subs && !loading && !seen.first, relocated);
+	only_new = subs == seen.subs && !seen.unfinished && !seen.first;
+	if (adds != seen.adds || !only_new) {
+		seen.unfinished = false;
+		walk(only_new);
+	}
 	seen.adds = adds;
 	seen.subs = subs;
 	lgr_unlock(&lgr_lock_registry);
 	return 1;
 }
 
-void lgr_look(bool relocated)
+void lgr_look(void)
 {
-	lgr_libc.dl_iterate_phdr(look, &relocated);
+	lgr_libc.dl_iterate_phdr(look, NULL);
 }
 
 void lgr_look_first(void)
 {
-	struct lgr_elf elf;
-
-	lgr_elf_init(&elf, lgr_libc.head->l_addr, lgr_libc.head->l_ld);
-	seen.no_notices = lgr_elf_symbol(&elf, "__gmon_start__") != 0;
-	lgr_look(true);
+	lgr_look();
 	seen.first = false;
 }
 
@@ -268,7 +238,7 @@ void lgr_notice(const void *caller)
 	/* The first of a load takes in all of it; for the others this is where it ends. */
 	if (word && lgr_word_state(word) == LGR_ST_LIVE && !(word & LGR_WORD_CHECK))
 		return;
-	lgr_look(true);
+	lgr_look();
 	lgr_load_seen();
 }
 

@@ -13,12 +13,11 @@
 
 /*
  * lgr_look - brings the registry up to date with the loader's list.
- * @relocated: the caller is inside a load, under the loader's lock: all in the list are relocated.
  *
  * Cheap when nothing changed (one dl_iterate_phdr that stops at its first object: 21 ns). Takes the
  * loader's write lock, as any load does. Does nothing when the calling thread is already in here.
  */
-void lgr_look(bool relocated);
+void lgr_look(void);
 
 /* The first look, at start: whatever is loaded now was loaded before main. */
 void lgr_look_first(void);

@@ -121,5 +121,5 @@ static __attribute__((constructor)) void begin(int argc, char **argv, char **env
 static __attribute__((destructor)) void end(void)
 {
 	if (lgr_on())
-		lgr_look(false);
+		lgr_look();
 }

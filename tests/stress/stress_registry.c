@@ -46,7 +46,6 @@ static void toggle(int w, int s)
 		.lo = held[w][s].lo,
 		.hi = held[w][s].lo + PAGES * 4096,
 		.path = "/stress/lib.so",
-		.state = LGR_ST_LIVE,
 		.flags = LGR_FL_FINISHES,
 	};
 	struct lgr_object *object;
