@@ -16,9 +16,10 @@
 
 #include "tool.h"
 
-#define SLOTS_MAX (64u << 20) /* four times the largest ring the shim makes */
-#define CHUNK_SLOTS 1024u     /* slots in a piece: small, since it can change while it is read */
-#define LOOKS 8		      /* at a ring that its process writes faster than it can be read */
+#define SLOTS_MAX (64u << 20)		/* four times the largest ring the shim makes */
+#define LONGEST_RUN (UINT64_C(1) << 58) /* nine years in ns; text taken for a time is later */
+#define CHUNK_SLOTS 1024u /* slots in a piece: small, since it can change while it is read */
+#define LOOKS 8		  /* at a ring that its process writes faster than it can be read */
 
 /* A ring as read. Slot numbers are indices modulo slots; only the first `there` are in the file. */
 struct ring {
@@ -203,7 +204,8 @@ static bool record_at(const struct ring *ring, const struct lgr_log_head *head, 
 	memcpy(&record, ring->slot[k % ring->slots].data, sizeof(record));
 	if (record.event == LGR_EV_START || record.event >= LGR_EV_COUNT ||
 	    record.reason >= LGR_RSN_COUNT || record.path_len > LGR_LOG_PATH_MAX || record.spare ||
-	    record.tid == 0 || record.time_ns < head->start_ns)
+	    record.tid == 0 || record.time_ns < head->start_ns ||
+	    record.time_ns - head->start_ns > LONGEST_RUN)
 		return false;
 	if (slots_of(&record) > end - k)
 		return false;
@@ -305,32 +307,41 @@ static int read_live_ring(struct ring *ring, struct lgr_log_head *head)
 	return r;
 }
 
-/* Collects the records of the indices the ring can hold, as far as they are there. */
+/*
+ * Collects the records of the indices the ring can hold, as far as they are there.
+ *
+ * Behind a slot that cannot be read it is not known where a record begins. What follows may be the
+ * end of one whose beginning is overwritten, and behind its last bytes stand those of an older
+ * record in the same slots, which can look like a whole one. So the first record found there is
+ * not shown; it only says where the second begins. In the first lap there is nothing older.
+ */
 static int collect(struct lgr_logfile *log, const struct ring *ring)
 {
 	uint64_t end = log->head.next, k = first_index(ring, &log->head);
-	/*
-	 * Once the ring has gone round, the oldest slots may be the end of a record whose beginning
-	 * is overwritten, with bytes of a still older one behind it, and those can look like a
-	 * record. So the first one found there only says where the second begins.
-	 */
 	bool doubtful = k > 0;
 
 	while (k < end) {
-		struct lgr_log_record record;
+		struct lgr_log_record record, next;
+		uint64_t behind;
 
 		if (!record_at(ring, &log->head, k, end, &record)) {
+			doubtful = true;
 			k++;
 			continue;
 		}
-		if (!doubtful) {
+		behind = k + slots_of(&record);
+		if (!doubtful || k < ring->slots) {
 			int r = add_line(log, ring, k, &record);
 
 			if (r < 0)
 				return r;
+		} else if (behind < end && valid(ring, behind) &&
+			   !record_at(ring, &log->head, behind, end, &next)) {
+			k++; /* no record begins behind it, so it is none itself */
+			continue;
 		}
 		doubtful = false;
-		k += slots_of(&record);
+		k = behind;
 	}
 	log->lost = log->head.records > log->lines ? log->head.records - log->lines : 0;
 	return 0;
