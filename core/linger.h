@@ -20,7 +20,7 @@ extern "C" {
 
 /* The state of a loaded object, in the order of its life. */
 enum linger_state {
-	LINGER_LOADING = 1, /* mapped; its constructors have not begun */
+	LINGER_LOADING = 1, /* being loaded; linger was not told of it yet */
 	LINGER_LIVE,	    /* in use as far as the loader knows */
 	LINGER_KEPT,	    /* its last handle was given up, and linger keeps it mapped */
 	LINGER_CONDEMNED,   /* proven unreachable, to be closed */
@@ -45,12 +45,16 @@ extern int linger_query_(const void *address, struct linger_info *ret) __attribu
  * absent or switched off).
  * The answer was true at one moment during the call; an object that nobody holds may go right after.
  *
+ * An object is found from the end of its relocation, before its constructors, until its unmapping;
+ * its IFUNC resolvers, which run during relocation, come too early to be found (so it is with
+ * _dl_find_object(), too).
+ *
  * Wait-free, MT-safe, async-signal-safe; takes no lock, allocates nothing, leaves errno and dlerror
- * alone. May be called from constructors, IFUNC resolvers, signal handlers, a collector's pause.
- * Two loads when linger is up to date; while a dlopen is under way or an object is being closed, an
- * address that linger does not know, or that is in that object, also costs one _dl_find_object()
- * (glibc manual, "Dynamic Linker Introspection"). An object that has no _init and that was opened by
- * a call that bypasses linger is found from the next dl* call of the program on.
+ * alone. May be called from constructors, signal handlers, a collector's pause.
+ * Two loads when linger is up to date. While a dlopen is under way, an address that linger does not
+ * know also costs one _dl_find_object() (glibc manual, "Dynamic Linker Introspection"), and so does
+ * one in an object that is being closed or does not say when it is. An object that has no _init and
+ * was opened by a call that bypasses linger is found from the next dl* call of the program on.
  * Absent: -ENOSYS.
  */
 static inline int linger_query(const void *address, struct linger_info *ret)

@@ -24,8 +24,7 @@
 
 /* All the state. */
 static struct {
-	uint64_t adds, subs; /* the loader's counts at the last walk */
-	uint32_t namespaces;
+	uint64_t adds, subs;		   /* the loader's counts at the last walk */
 	struct link_map *tail[NAMESPACES]; /* last object of each list then; valid while subs is */
 	bool first;			   /* the walk at start */
 	bool unfinished; /* the last walk passed an object whose load has not come far enough */
@@ -172,24 +171,29 @@ static void visit(struct link_map *map, uint32_t namespace)
  * are chained when there is more than one (link.h, struct r_debug_extended). A namespace that has
  * been emptied has no first object.
  */
+static void walk_namespace(struct r_debug *r, uint32_t n, bool only_new)
+{
+	struct link_map *map = r->r_map;
+
+	if (only_new && seen.tail[n])
+		map = seen.tail[n]->l_next;
+	else
+		seen.tail[n] = NULL;
+	for (; map; map = map->l_next) {
+		visit(map, n);
+		seen.tail[n] = map;
+	}
+}
+
 static void walk(bool only_new)
 {
 	struct r_debug_extended *r = (struct r_debug_extended *)lgr_libc.debug;
-	uint32_t n = 0;
 
 	if (!only_new)
 		lgr_registry_sweep_begin();
-	for (; r && n<NAMESPACES; r = r->base.r_version> 1 ? r->r_next : NULL, n++) {
-		struct link_map *map = r->base.r_map;
-
-		if (only_new && seen.tail[n])
-			map = seen.tail[n]->l_next;
-		else
-			seen.tail[n] = NULL;
-		for (; map; map = map->l_next) {
-			visit(map, n);
-			seen.tail[n] = map;
-		}
+	for (uint32_t n = 0; r && n != NAMESPACES; n++) {
+		walk_namespace(&r->base, n, only_new);
+		r = r->base.r_version == 1 ? NULL : r->r_next;
 	}
 	if (!only_new)
 		lgr_registry_sweep_end();
