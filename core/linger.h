@@ -28,8 +28,7 @@ enum linger_state {
 };
 
 struct linger_info {
-	uint64_t id;	  /* the object's generation: of this load and no other; 0 while LOADING, if
-			* linger was not told of it yet */
+	uint64_t id;	  /* the object's generation: this load and no other; 0 while LOADING */
 	uint32_t state;	  /* enum linger_state */
 	uint32_t startup; /* 1: loaded before main, never unloaded */
 };

@@ -58,12 +58,13 @@ linger_then_counter() {
 		LD_PRELOAD="$SHIM $COUNTER" "$@"
 }
 
-# counted RUN, logged RUN: a line for each process, from the counter and from linger's log.
+# counted RUN, logged RUN: a line for each process, from the counter and from linger's log. Where
+# there is nothing to read they say so, each in its own words: two failures are not equal.
 counted() {
-	"$HERE/tally" "${@:2}" count "$TMP/$1"/count.*
+	"$HERE/tally" "${@:2}" count "$TMP/$1"/count.* || echo 'the counter failed'
 }
 logged() {
-	events "$TMP/$1/log" | "$HERE/tally" "${@:2}" log
+	events "$TMP/$1/log" | "$HERE/tally" "${@:2}" log || echo 'the log failed'
 }
 # From such lines: the programs alone; their calls; their objects.
 programs_of() {
