@@ -49,7 +49,7 @@ HOSTS = $(patsubst tests/hosts/%.c,$(O)/tests/%,$(wildcard tests/hosts/host_*.c)
 STRESS = $(patsubst tests/stress/%.c,$(O)/tests/%,$(wildcard tests/stress/stress_*.c))
 
 .PHONY: all demo test check check-unit check-abi check-scenarios check-programs check-faults \
-	check-stress check-all fuzz-config bench install uninstall lint format format-check clean help \
+	check-stress check-emulated check-all fuzz-config bench install uninstall lint format format-check clean help \
 	dist tags packages-demo packages-test packages-bench both-compilers sanitized-builds \
 	unit-binaries run-all
 .DELETE_ON_ERROR:
@@ -67,6 +67,7 @@ help:
 ##  make check-programs    real programs with and without linger
 ##  make check-stress      seeded churn (DURATION=seconds SEED=n)
 ##  make check-faults      every allocation and system call of the shim's start fails in turn
+##  make check-emulated    the shim for aarch64 under qemu-user
 ##  make check-all         everything, and nothing may be skipped
 ##  make fuzz-config       libFuzzer on the settings parser (RUNS=n)
 ##  make bench             ratios against no shim; build/bench.json
@@ -147,6 +148,8 @@ check-programs: all $(HOSTS) $(PLUGINS)
 	@$(RUN_TESTS) $(wildcard tests/programs/*.t)
 check-faults: all $(HOSTS)
 	@$(RUN_TESTS) $(wildcard tests/faults/*.t)
+check-emulated: all
+	@$(RUN_TESTS) $(wildcard tests/emulated/*.t)
 check-stress: $(STRESS)
 	@for t in $(STRESS); do $$t $(DURATION) $(SEED) || exit 1; done
 
@@ -183,11 +186,13 @@ test: packages-test
 	@$(MAKE) --no-print-directory both-compilers sanitized-builds
 	@$(MAKE) --no-print-directory run-all
 check-all: packages-test
+	@tests/install.sh $(call packages,tests/*/packages-all)
 	@$(MAKE) --no-print-directory both-compilers sanitized-builds format-check
 	@CHECK_ALL=1 $(MAKE) --no-print-directory run-all
 	@$(MAKE) --no-print-directory HARD=1 CHECK_ALL=1 check
 	@$(MAKE) --no-print-directory check-stress
 	@$(MAKE) --no-print-directory SAN=thread check-stress
+	@CHECK_ALL=1 $(MAKE) --no-print-directory check-emulated
 	@$(MAKE) --no-print-directory fuzz-config
 bench: packages-bench
 	@$(MAKE) --no-print-directory all
