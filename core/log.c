@@ -204,11 +204,28 @@ static struct lgr_log_head *get_head(void)
 	return atomic_load_explicit(&log_.head, memory_order_acquire);
 }
 
+/*
+ * Bytes [from, to) of the mapped file get blocks. Through the mapping where the kernel can (5.14): a
+ * program that has given up its rights, as servers do, could not open its own log again.
+ */
+static int allocate_more(struct lgr_log_head *head, uint64_t from, uint64_t to)
+{
+	int r = lgr_sys_madvise((char *)head + from, to - from, MADV_POPULATE_WRITE), fd;
+
+	if (r != -EINVAL)
+		return r;
+	fd = lgr_sys_openat(log_.path, O_RDWR | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return fd;
+	r = allocate(fd, from, to);
+	lgr_sys_close(fd);
+	return r;
+}
+
 /* Makes sure that bytes up to end have blocks. False: they have not, do not touch them. */
-static bool grow(uint64_t end)
+static bool grow(struct lgr_log_head *head, uint64_t end)
 {
 	uint64_t have = atomic_load_explicit(&log_.allocated, memory_order_acquire), want;
-	int fd;
 
 	if (lgr_likely(end <= have))
 		return true;
@@ -216,15 +233,10 @@ static bool grow(uint64_t end)
 		return false;
 	have = atomic_load_explicit(&log_.allocated, memory_order_relaxed);
 	want = lgr_min((end + STEP - 1) / STEP * STEP, log_.size);
-	if (want > have) {
-		fd = lgr_sys_openat(log_.path, O_RDWR | O_NOFOLLOW, 0);
-		if (fd >= 0 && allocate(fd, have, want) >= 0) {
-			have = want;
-			/* pairs with the acquire above */
-			atomic_store_explicit(&log_.allocated, have, memory_order_release);
-		}
-		if (fd >= 0)
-			lgr_sys_close(fd);
+	if (want > have && allocate_more(head, have, want) >= 0) {
+		have = want;
+		/* pairs with the acquire above */
+		atomic_store_explicit(&log_.allocated, have, memory_order_release);
 	}
 	lgr_unlock(&lgr_lock_log);
 	return end <= have;
@@ -273,7 +285,7 @@ void lgr_log_write(const struct lgr_log_entry *entry)
 	first = atomic_fetch_add_explicit(&head->next, n, memory_order_relaxed);
 	atomic_fetch_add_explicit(&head->records, 1, memory_order_relaxed);
 	end = first + n >= slots ? slots : first + n;
-	if (!grow(LGR_LOG_HEAD + end * LGR_LOG_SLOT))
+	if (!grow(head, LGR_LOG_HEAD + end * LGR_LOG_SLOT))
 		return; /* counted in records, not readable: lost */
 	for (uint64_t i = 0; i < n; i++)
 		atomic_store_explicit(&ring[(first + i) % slots].seq, 0, memory_order_relaxed);

@@ -19,8 +19,11 @@ static bool registry_held, log_held;
 
 static void before(void)
 {
-	bool registry = lgr_lock(&lgr_lock_registry);
+	bool registry;
 
+	if (lgr_on())
+		lgr_look_if_closing();
+	registry = lgr_lock(&lgr_lock_registry);
 	/* False: a signal handler forks inside our own code, which goes on in both processes. */
 	registry_held = registry;
 	log_held = lgr_lock(&lgr_lock_log);

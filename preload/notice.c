@@ -27,6 +27,7 @@ static struct {
 	uint64_t adds, subs;		   /* the loader's counts at the last walk */
 	struct link_map *tail[NAMESPACES]; /* last object of each list then; valid while subs is */
 	bool first;			   /* the walk at start */
+	_Atomic bool closing; /* since the last walk an object's destructors ran to their end */
 	bool unfinished; /* the last walk passed an object whose load has not come far enough */
 	const ElfW(Phdr) *main_headers; /* the program's own, as the loader has them */
 	size_t main_header_count;
@@ -203,7 +204,7 @@ static void walk(bool only_new)
 static int look(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	uint64_t adds = info->dlpi_adds, subs = info->dlpi_subs;
-	bool only_new;
+	bool changed, only_new;
 
 	if (!lgr_lock(&lgr_lock_registry))
 		return 1; /* a signal handler inside a walk: the next look will do */
@@ -211,9 +212,14 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 		seen.main_headers = info->dlpi_phdr; /* the first object is the program */
 		seen.main_header_count = info->dlpi_phnum;
 	}
-	only_new = subs == seen.subs && !seen.unfinished && !seen.first;
-	if (adds != seen.adds || !only_new) {
+	changed = adds != seen.adds || subs != seen.subs || seen.unfinished || seen.first;
+	/* With several namespaces subs is no count of removals any more: dl_iterate_phdr counts a
+	 * namespace's objects once for each of them. It still changes with every removal. */
+	only_new = subs == seen.subs && lgr_libc.debug->r_version == 1 && !seen.unfinished &&
+		   !seen.first;
+	if (changed) {
 		seen.unfinished = false;
+		atomic_store_explicit(&seen.closing, false, memory_order_relaxed);
 		walk(only_new);
 	}
 	seen.adds = adds;
@@ -225,6 +231,12 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 void lgr_look(void)
 {
 	lgr_libc.dl_iterate_phdr(look, NULL);
+}
+
+void lgr_look_if_closing(void)
+{
+	if (atomic_load_explicit(&seen.closing, memory_order_relaxed))
+		lgr_look();
 }
 
 void lgr_look_first(void)
@@ -257,5 +269,6 @@ void lgr_finishing(const void *inside)
 		return;
 	if (lgr_registry_object(lgr_registry_lookup((uintptr_t)inside)) == object)
 		lgr_registry_set_state(object, LGR_ST_CLOSING);
+	atomic_store_explicit(&seen.closing, true, memory_order_relaxed);
 	lgr_unlock(&lgr_lock_registry);
 }

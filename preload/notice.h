@@ -19,6 +19,12 @@
  */
 void lgr_look(void);
 
+/*
+ * The same, but only if an object is known to be about to leave. Before a fork: otherwise parent and
+ * child would both find it gone, and log it.
+ */
+void lgr_look_if_closing(void);
+
 /* The first look, at start: whatever is loaded now was loaded before main. */
 void lgr_look_first(void);
 

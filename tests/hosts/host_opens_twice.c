@@ -5,6 +5,9 @@
  * Lines that begin with "linger" are about linger; the others are the same with and without it.
  * SPDX-License-Identifier: MIT
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
