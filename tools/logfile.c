@@ -2,9 +2,9 @@
  * logfile.c - reads one log file, also while its process goes on writing it.
  *
  * Owns no state. The file is read with pread(2), never mapped: a file that somebody cuts while we
- * look would end us with SIGBUS. Instead of the reader's acquire and re-check of a slot's number, each
- * piece of the ring is read three times: the second reading's data counts only where the first and
- * the third agree on the number. Layout and protocol: wire.h.
+ * look would end us with SIGBUS. In place of a reader's acquire and re-check of a slot's number,
+ * each piece of the ring is read three times: the second reading's data counts only where the
+ * first and the third agree on the number. Layout and protocol: wire.h.
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>

@@ -140,12 +140,14 @@ static char *make_absolute(const char *path)
 /* A log must be possible where the options want it: the shim could only go without. */
 static int check_log_place(const char *log)
 {
-	_cleanup_free_ char *dir = strdup(log);
+	char dir[PATH_MAX], *slash;
 	struct stat st;
-	char *slash;
 
-	if (!dir)
-		return no_memory();
+	if ((size_t)snprintf(dir, sizeof(dir), "%s", log) >= sizeof(dir)) {
+		lgr_say(WHO, "the log's name is too long: %zu bytes with its directory",
+			strlen(log));
+		return LGR_EXIT_RUN_FAILED;
+	}
 	slash = strrchr(dir, '/');
 	if (!slash[1] || (stat(log, &st) == 0 && S_ISDIR(st.st_mode))) {
 		lgr_say(WHO, "the log %s names a directory; name a file in it", log);
@@ -277,6 +279,18 @@ static bool is_shim(const char *entry, size_t n)
 	       (n == len || entry[n - len - 1] == '/');
 }
 
+/* Appends an entry to a list of them; false: no memory, and the list is as it was. */
+static bool add_entry(char **list, const char *entry, size_t n)
+{
+	char *longer = format("%s%s%.*s", *list ? *list : "", *list ? ":" : "", (int)n, entry);
+
+	if (!longer)
+		return false;
+	free(*list);
+	*list = longer;
+	return true;
+}
+
 /*
  * LD_PRELOAD for the program: sanitizers that led it, the one the program needs, the shim, and what
  * else there was. Sanitizers abort when they are not first. A shim that is there already (linger
@@ -284,29 +298,21 @@ static bool is_shim(const char *entry, size_t n)
  */
 static char *build_preload(const struct run *run, const char *before, const char *sanitizer)
 {
-	size_t size = strlen(before) + strlen(sanitizer) + strlen(run->shim) + 8, n;
-	_cleanup_free_ char *rest = calloc(1, size);
-	char *front = calloc(1, size), *joined = NULL;
+	_cleanup_free_ char *front = NULL;
+	_cleanup_free_ char *rest = NULL;
 	bool leading = true;
 	const char *entry;
+	size_t n;
 
-	if (!front || !rest)
-		goto out;
 	while ((n = next_entry(&before, &entry))) {
 		leading = leading && lgr_is_sanitizer(entry, n);
-		if (is_shim(entry, n))
-			continue;
-		strcat(leading ? front : rest, ":");
-		strncat(leading ? front : rest, entry, n);
+		if (!is_shim(entry, n) && !add_entry(leading ? &front : &rest, entry, n))
+			return NULL;
 	}
-	if (!*front && *sanitizer) {
-		strcat(front, ":");
-		strcat(front, sanitizer);
-	}
-	joined = format("%s%s%s%s", *front ? front + 1 : "", *front ? ":" : "", run->shim, rest);
-out:
-	free(front);
-	return joined;
+	if (!front && *sanitizer && !add_entry(&front, sanitizer, strlen(sanitizer)))
+		return NULL;
+	return format("%s%s%s%s%s", front ? front : "", front ? ":" : "", run->shim,
+		      rest ? ":" : "", rest ? rest : "");
 }
 
 static int set_preload(const struct run *run, const struct lgr_program *program)
@@ -347,7 +353,7 @@ static int become(char **argv)
 static int prepare(struct run *run, const char *name)
 {
 	struct lgr_program program;
-	struct lgr_elf_file shim;
+	struct lgr_elf_file shim = { 0 };
 	int r;
 
 	r = find_shim(run);
