@@ -38,22 +38,22 @@ fi
 
 # Cut off at every place that matters: what is there is printed first.
 for size in 8 55; do
-	head -c $size whole > cut
-	refused "cut after $size bytes" 1 "cut is cut off after $size bytes, within its start record" cut
+	head -c $size whole > cut.bin
+	refused "cut after $size bytes" 1 "cut\.bin is cut off after $size bytes, within its start record" cut.bin
 	is "cut after $size bytes: nothing to print" "$(cat out)" ''
 done
-head -c 80 whole > cut
-refused "cut behind the times" 1 'is cut off: it has 80 of 12288 bytes' cut
+head -c 80 whole > cut.bin
+refused "cut behind the times" 1 'is cut off: it has 80 of 12288 bytes' cut.bin
 is "cut behind the times: the start record" "$(grep -c ' start ' out)" 1
-head -c 2000 whole > cut
-refused "cut within the head" 1 'cut is cut off: it has 2000 of 12288 bytes.*30 records are lost' cut
+head -c 2000 whole > cut.bin
+refused "cut within the head" 1 'cut\.bin is cut off: it has 2000 of 12288 bytes.*30 records are lost' cut.bin
 is "cut within the head: the start record" "$(grep -c ' start ' out)" 1
-head -c $((8192 + 20 * 64 + 10)) whole > cut
-refused "cut within the ring" 1 'is cut off: it has 9482 of 12288 bytes.*20 records are lost' cut
+head -c $((8192 + 20 * 64 + 10)) whole > cut.bin
+refused "cut within the ring" 1 'is cut off: it has 9482 of 12288 bytes.*20 records are lost' cut.bin
 is "cut within the ring: what is there" "$(grep -c ' open ' out)" 10
-is "cut within the ring: the start record counts the rest" "$(log --json cut | head -1 | json '$o->{lost}')" 20
-head -c 8192 whole > cut
-refused "cut behind the head" 1 '30 records are lost' cut
+is "cut within the ring: the start record counts the rest" "$(log --json cut.bin | head -1 | json '$o->{lost}')" 20
+head -c 8192 whole > cut.bin
+refused "cut behind the head" 1 '30 records are lost' cut.bin
 
 # One bad file among good ones takes nothing from them.
 log --json empty whole version2 missing > out

@@ -1,19 +1,22 @@
 # ls.sh - what the tests of `linger ls` share. Source it first, instead of ../lib.sh.
 #
-# Works on a copy of the command that every user can reach: $LS. Gives: standin WORDS (starts a
-# process that says what a test wants, see standin.c; its pid is in $PID), until_true, refused.
+# Works on a copy of the command that every user can reach. Gives: LS (linger ls), LS_AS USER-ID, and
+# standin WORDS: starts a process that says what a test wants, see standin.c; its pid is in $PID.
 # SPDX-License-Identifier: MIT
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 chmod 755 "$TMP"
 cp "$LINGER_CMD" "$TMP/linger" || bail "build first: $LINGER_CMD is missing"
-LS="$TMP/linger ls"
+LS() { "$TMP/linger" ls "$@"; }
+as_user() { setpriv --reuid="$1" --regid="$1" --clear-groups -- "${@:2}"; }
+LS_AS() { as_user "$1" "$TMP/linger" ls "${@:2}"; }
 "$CC" -std=c11 -D_GNU_SOURCE -iquote "$ROOT/core" -O1 -fPIC -shared -pthread -o "$TMP/standin.so" \
 	"$ROOT/tests/scenarios/standin.c" || bail "the stand-in cannot be built"
 cd "$TMP" || exit
 PIDS=
+end_processes() { xargs -r kill 2> /dev/null <<< "$PIDS"; PIDS=; }
 leave() {
 	local status=$?
-	[ -z "$PIDS" ] || kill $PIDS 2> /dev/null
+	end_processes
 	(exit $status)
 	finish
 }
@@ -26,19 +29,21 @@ until_true() {
 	echo "# never came true: $*"
 	return 1
 }
-mapped() { grep -q "$2" "/proc/$1/maps"; }
 # The program is started when sleep's own loader is done, which the stand-in's constructor is before.
-sleeps() { [ "$(cut -d' ' -f3 "/proc/$1/stat")" = S ] && [ "$(tr '\0' ' ' < "/proc/$1/cmdline")" = 'sleep 300 ' ]; }
+sleeps() {
+	[ "$(cut -d' ' -f3 "/proc/$1/stat")" = S ] &&
+		[ "$(tr '\0' ' ' < "/proc/$1/cmdline")" = 'sleep 300 ' ]
+}
 standin() {
 	STANDIN=$1 LD_PRELOAD=$TMP/standin.so sleep 300 &
-	PID=$! PIDS="$PIDS $!"
+	PID=$! PIDS+=" $!"
 	until_true sleeps $PID
 }
-# refused NAME STATUS REGEX ARGUMENT...
+# refused NAME STATUS REGEX ARGUMENT...; with $AS as that user
 refused() {
 	local name=$1 status=$2 regex=$3 got
 	shift 3
-	${AS:-} $LS "$@" > out 2> err
+	if [ "${AS:-}" ]; then LS_AS "$AS" "$@"; else LS "$@"; fi > out 2> err
 	got=$?
 	is "$name: status" $got "$status"
 	is "$name: nothing is listed" "$(cat out)" ''

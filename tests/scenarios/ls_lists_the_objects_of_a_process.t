@@ -5,18 +5,18 @@
 . "$(dirname "$0")/ls.sh"
 
 standin ''
-$LS --json $PID > json 2>&1
+LS --json $PID > json 2>&1
 addresses='"lo":"0x[0-9a-f]*","hi":"0x[0-9a-f]*"'
 is "JSON" "$(sed "s/$addresses/A/; s/\"pid\":$PID/P/" json)" '{P,"id":10,"path":"/lib/with\nline feed.so","state":"kept",A,"handles":77,"build_id":"ab000102030405060708090a0b0c0d0e0f1011ff","bytes":4096,"soname":"feed.so.1","flags":["nodelete","tls","namespace"]}
 {P,"id":20,"path":"","state":"live",A,"handles":null,"build_id":"","bytes":4096,"soname":"","flags":[]}'
 is "addresses are those of the process" "$(grep -c "\"lo\":\"0x$(sed -n 's/^\([0-9a-f]*\)-\([0-9a-f]*\) r--p 00000000 00:00 0.*/\1/p' /proc/$PID/maps | head -1)\"" json)" 1
-is "text" "$($LS $PID | sed 's/[0-9a-f]\{12\}-[0-9a-f]\{12\}/A/')" '   ID  STATE      ADDRESSES                  HANDLES       BYTES  FLAGS                   BUILD-ID      PATH
+is "text" "$(LS $PID | sed 's/[0-9a-f]\{12\}-[0-9a-f]\{12\}/A/')" '   ID  STATE      ADDRESSES                  HANDLES       BYTES  FLAGS                   BUILD-ID      PATH
    10  kept       A       77        4096  nodelete,tls,namespace  ab0001020304  /lib/with\x0aline feed.so
    20  live       A        -        4096  -                       -             '
 standin nohandles
-is "handles are unknown where the count was not found" "$($LS --json $PID | grep -o '"handles":[^,]*' | sort -u)" '"handles":null'
+is "handles are unknown where the count was not found" "$(LS --json $PID | grep -o '"handles":[^,]*' | sort -u)" '"handles":null'
 standin badpath
-is "an object whose strings cannot be read is left out" "$($LS --json $PID | grep -c '"id"')" 1
+is "an object whose strings cannot be read is left out" "$(LS --json $PID | grep -c '"id"')" 1
 
 # The shim itself: what it says agrees with the kernel and with what was opened.
 cat > open.c <<'END'
@@ -37,11 +37,11 @@ echo 'int closed;' | "$CC" -shared -fPIC -o closed.so -x c -
 "$CC" -o open open.c -ldl || bail "cannot compile"
 mkfifo in out
 LD_PRELOAD=$SHIM ./open ./opened.so ./closed.so < in > out &
-PID=$! PIDS="$PIDS $!"
+PID=$! PIDS+=" $!"
 exec 3> in 4< out
 read -r ready <&4
 is "the program has opened it" "$ready" ready
-$LS --json $PID > json
+LS --json $PID > json
 opened=$(grep '"soname":"opened.so.1"' json)
 like "its state" "$opened" '"state":"live"'
 like "its handles" "$opened" '"handles":2,'

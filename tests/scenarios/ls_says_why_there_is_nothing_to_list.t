@@ -6,7 +6,7 @@
 for word in abc -5 0 '' 1x 99999999999999999999 ' 1' +1; do
 	refused "'$word'" 2 "'.*' is no process number|invalid option" -- "$word"
 done
-is "an unknown option" "$($LS --nonsense 2>&1; echo $?)" "linger ls: unrecognized option '--nonsense'
+is "an unknown option" "$(LS --nonsense 2>&1; echo $?)" "linger ls: unrecognized option '--nonsense'
 2"
 refused "two processes" 2 'name one process at a time' 1 2
 sleep 0 &
@@ -15,15 +15,15 @@ wait $gone
 refused "one that ended" 1 "there is no process $gone" $gone
 refused "a number no process has" 1 'there is no process 2147483647' 2147483647
 sh -c 'sleep 0 & exec sleep 300' &
-PIDS="$PIDS $!"
+PIDS+=" $!"
 zombie() { child=$(pgrep -P $!) && [ "$(cut -d' ' -f3 "/proc/$child/stat")" = Z ]; }
 if command -v pgrep > /dev/null; then
 	until_true zombie
 	zombie
-	refused "one that nobody waited for" 1 "process $child has ended; its parent has not waited" $child
+	refused "one that nobody waited for" 1 "process $child has ended; its parent has not waited" "$child"
 fi
 sleep 300 &
-PIDS="$PIDS $!"
+PIDS+=" $!"
 until_true sleeps $!
 refused "one without linger" 1 "process $! has no linger in it; start it with .linger run." $!
 kernel=$(for p in /proc/[0-9]*; do [ -s "$p/comm" ] && [ -z "$(cat "$p/maps" 2>&1)" ] && grep -q ' [SI] ' "$p/stat" && basename "$p" && break; done 2> /dev/null)
@@ -39,17 +39,17 @@ refused_standin 'off 10' "one where linger is off" 1 'linger is off in process [
 refused_standin 'off 9999' "off without a reason we know" 1 'linger is off in process [0-9]+: it does not say why'
 refused_standin 'badchunk' "a region that leads nowhere" 1 'process [0-9]+ cannot be read: Bad address'
 LINGER=off LD_PRELOAD=$SHIM sleep 300 &
-PIDS="$PIDS $!"
+PIDS+=" $!"
 until_true sleeps $!
 refused "LINGER=off" 1 'linger is off in process [0-9]+: LINGER=off' $!
 
 if [ "$(id -u)" = 0 ]; then
 	standin ''
-	AS='setpriv --reuid=65534 --regid=65534 --clear-groups --' refused "another user's" 1 \
+	AS=65534 refused "another user's" 1 \
 		"process $PID may not be read: be the same user or root .*kernel\.yama\.ptrace_scope" $PID
-	STANDIN= LD_PRELOAD=$TMP/standin.so setpriv --reuid=65534 --regid=65534 --clear-groups -- sleep 300 &
-	PIDS="$PIDS $!"
+	STANDIN='' LD_PRELOAD=$TMP/standin.so setpriv --reuid=65534 --regid=65534 --clear-groups sleep 300 &
+	PIDS+=" $!"
 	until_true sleeps $!
-	is "root may read it" "$($LS --json $! | wc -l)" 2
-	is "its user may read it" "$(setpriv --reuid=65534 --regid=65534 --clear-groups -- $LS --json $! | wc -l)" 2
+	is "root may read it" "$(LS --json $! | wc -l)" 2
+	is "its user may read it" "$(LS_AS 65534 --json $! | wc -l)" 2
 fi

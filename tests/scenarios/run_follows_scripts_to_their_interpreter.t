@@ -4,7 +4,7 @@
 . "$(dirname "$0")/run.sh"
 
 compile -static -o static report.c
-script() { printf "$2" > "$1" && chmod 755 "$1"; }
+script() { printf %b "$2" > "$1" && chmod 755 "$1"; }
 script plain "#!$TMP/report\n"
 script argument "#! \t$TMP/report one argument\n"
 script shell '#!/bin/sh\nexec ./report "$@"\n'

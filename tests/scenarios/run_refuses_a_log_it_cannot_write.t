@@ -12,6 +12,8 @@ refused "a file as directory" 125 "log $TMP/file/log cannot be written" "$RUN" r
 refused "a directory as log" 125 "log $TMP/open names a directory" "$RUN" run --log open ./report
 refused "a name that ends in a slash" 125 "log $TMP/new/ names a directory" "$RUN" run --log new/ ./report
 refused "an empty name" 125 "--log needs the name of a file" "$RUN" run --log '' ./report
+refused "a name no file can have" 125 "the log's name is too long: 50[0-9][0-9] bytes" \
+	"$RUN" run --log "/$(printf '%05000d' 0)" ./report
 refused "-o log: is judged alike" 125 "its directory /nowhere" "$RUN" run -o log:/nowhere/log ./report
 refused "a current directory that is gone" 125 "the current directory is gone" \
 	bash -c 'mkdir gone && cd gone && rmdir ../gone && exec "$0" run --log log ../report' "$RUN"
@@ -26,5 +28,5 @@ is "--log" "$("$RUN" run --log 'a,b\c;d' printenv LINGER)" "log:$TMP/open/a\\,b\
 is "-o log:" "$("$RUN" run -o log:o printenv LINGER)" "log:o,log:$TMP/open/o"
 is "the last one wins" "$(LINGER=log:/nowhere/x "$RUN" run --log 1 --log 2 printenv LINGER)" \
 	"log:/nowhere/x,log:$TMP/open/1,log:$TMP/open/2"
-is "the logs are where they should be" "$(ls | sed 's/\.[0-9]*$//' | sort)" $'2\na,b\\c;d\no'
+is "the logs are where they should be" "$(printf '%s\n' * | sed 's/\.[0-9]*$//' | sort)" $'2\na,b\\c;d\no'
 is "linger log finds one" "$("$RUN" log --json 'a,b\c;d' | grep -c '"event":"start"')" 1

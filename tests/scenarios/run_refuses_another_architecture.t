@@ -9,7 +9,7 @@ patched() {
 	local name=$1 at=$2
 	shift 2
 	cp report "$name"
-	printf "$(printf '\\%s' "$@")" | dd of="$name" bs=1 seek="$at" conv=notrunc status=none
+	printf %b "$(printf '\\0%s' "$@")" | dd of="$name" bs=1 seek="$at" conv=notrunc status=none
 }
 ours=$("$RUN" run true 2>&1; uname -m | sed 's/_/-/; s/aarch64/AArch64/')
 patched aarch64 18 267 000
@@ -34,7 +34,7 @@ refused "a script of such an interpreter" 125 '\./script: its interpreter .*/i38
 
 compile -c -o object.o report.c && chmod 755 object.o
 refused "an object file" 126 '\./object\.o is an ELF file but not a program' "$RUN" run ./object.o
-head -c 100 report > cut && chmod 755 cut
-refused "a file cut off in its headers" 126 '\./cut is a damaged ELF file' "$RUN" run ./cut
+head -c 100 report > cut.bin && chmod 755 cut.bin
+refused "a file cut off in its headers" 126 '\./cut\.bin is a damaged ELF file' "$RUN" run ./cut.bin
 patched class 4 007
 refused "a class that does not exist" 126 'is a damaged ELF file' "$RUN" run ./class
