@@ -179,44 +179,34 @@ bool lgr_elf_has_unique(const struct lgr_elf *elf)
 	return false;
 }
 
-/* Looks at the slots of n relocations. Returns how many of the names are proven by now. */
-static size_t bound_in(const struct lgr_elf *elf, const ElfW(Rela) *r, size_t n,
-		       const char *const *names, const uintptr_t *targets, bool *ret, size_t of,
-		       size_t found)
+/* Returns false when the visitor has had enough. */
+static bool slots_in(const struct lgr_elf *elf, const ElfW(Rela) *r, size_t n,
+		     lgr_slot_visit *visit, void *arg)
 {
-	for (; n-- && found < of; r++) {
+	for (; n--; r++) {
 		uint32_t type = ELF64_R_TYPE(r->r_info);
-		const char *name;
+		struct lgr_slot slot = { .jump = type == R_SLOT };
 
 		if (type != R_GOT && type != R_SLOT)
 			continue;
-		name = elf->strings + elf->symbols[ELF64_R_SYM(r->r_info)].st_name;
-		for (size_t i = 0; i < of; i++) {
-			const uintptr_t *word = (const uintptr_t *)(elf->load + r->r_offset);
-
-			if (ret[i] || !lgr_equal(name, names[i]) || *word != targets[i])
-				continue;
-			ret[i] = true;
-			found++;
-		}
+		slot.name = elf->strings + elf->symbols[ELF64_R_SYM(r->r_info)].st_name;
+		slot.at = (uintptr_t *)(elf->load + r->r_offset);
+		if (!visit(arg, &slot))
+			return false;
 	}
-	return found;
+	return true;
 }
 
-void lgr_elf_bound(const struct lgr_elf *elf, const char *const *names, const uintptr_t *targets,
-		   bool *ret, size_t n)
+void lgr_elf_slots(const struct lgr_elf *elf, lgr_slot_visit *visit, void *arg)
 {
-	size_t skip = lgr_min(elf->relatives, elf->relas), found = 0;
+	size_t skip = lgr_min(elf->relatives, elf->relas);
 
-	for (size_t i = 0; i < n; i++)
-		ret[i] = false;
 	if (!elf->symbols || !elf->strings)
 		return;
-	if (elf->rela)
-		found = bound_in(elf, elf->rela + skip, elf->relas - skip, names, targets, ret, n,
-				 found);
+	if (elf->rela && !slots_in(elf, elf->rela + skip, elf->relas - skip, visit, arg))
+		return;
 	if (elf->plt)
-		bound_in(elf, elf->plt, elf->plts, names, targets, ret, n, found);
+		slots_in(elf, elf->plt, elf->plts, visit, arg);
 }
 
 const ElfW(Phdr) *lgr_elf_headers(uintptr_t start, uintptr_t end, size_t *ret_n)

@@ -45,13 +45,16 @@ uintptr_t lgr_elf_symbol(const struct lgr_elf *elf, const char *name);
 /* Defines an STB_GNU_UNIQUE symbol. Reads the whole symbol table. */
 bool lgr_elf_has_unique(const struct lgr_elf *elf);
 
-/*
- * For each i, in one pass over the object's symbolic relocations: does a GOT slot for names[i] hold
- * targets[i], which proves that the reference was bound there? The object must have been relocated.
- * False too when the only slot is one for lazy binding, unused yet.
- */
-void lgr_elf_bound(const struct lgr_elf *elf, const char *const *names, const uintptr_t *targets,
-		   bool *ret, size_t n);
+/* A slot of the GOT that is bound by a symbol's name. */
+struct lgr_slot {
+	const char *name;
+	uintptr_t *at;
+	bool jump; /* called through the PLT: may wait for its first call to be bound */
+};
+
+/* Visits every slot of the object, which must have been relocated, until visit returns false. */
+typedef bool lgr_slot_visit(void *arg, const struct lgr_slot *slot);
+void lgr_elf_slots(const struct lgr_elf *elf, lgr_slot_visit *visit, void *arg);
 
 /* The program headers of the image whose ELF header is at start, or NULL: not readable there. */
 const ElfW(Phdr) *lgr_elf_headers(uintptr_t start, uintptr_t end, size_t *ret_n);

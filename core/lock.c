@@ -1,8 +1,8 @@
 /*
  * lock.c - futex locks that know their owner. See lock.h for the order.
  *
- * Callable from anywhere. The three states of the word: Ulrich Drepper, "Futexes Are Tricky", 2011,
- * section "Mutex, take 2".
+ * Callable from anywhere. Who waits and who wakes: Ulrich Drepper, "Futexes Are Tricky", 2011,
+ * section "Mutex, take 2", with the owner in place of the 1.
  * SPDX-License-Identifier: MIT
  */
 #include "lock.h"
@@ -11,44 +11,51 @@
 
 #include "sys.h"
 
-/* The thread pointer: as good a name of a thread as its id, and no system call. */
-static uintptr_t self(void)
+#define WAITED UINT64_C(1)
+
+/* The thread pointer: as good a name of a thread as its id, no system call, and even. */
+static uint64_t self(void)
 {
-	return (uintptr_t)__builtin_thread_pointer();
+	return (uint64_t)(uintptr_t)__builtin_thread_pointer();
 }
 
 bool lgr_lock_held(const struct lgr_lock *lock)
 {
-	return atomic_load_explicit(&lock->owner, memory_order_relaxed) == self();
+	return (atomic_load_explicit(&lock->word, memory_order_relaxed) & ~WAITED) == self();
 }
 
 bool lgr_lock(struct lgr_lock *lock)
 {
-	uint32_t was = 0;
+	uint64_t taken = self(), was = 0;
 
 	if (lgr_lock_held(lock))
 		return false;
 	/* pairs with the release in lgr_unlock */
-	if (!atomic_compare_exchange_strong_explicit(&lock->word, &was, 1, memory_order_acquire,
-						     memory_order_relaxed)) {
-		while (atomic_exchange_explicit(&lock->word, 2, memory_order_acquire))
-			lgr_sys_futex(&lock->word, FUTEX_WAIT_PRIVATE, 2);
+	while (!atomic_compare_exchange_strong_explicit(&lock->word, &was, taken,
+							memory_order_acquire,
+							memory_order_relaxed)) {
+		if ((was & WAITED) ||
+		    atomic_compare_exchange_strong_explicit(&lock->word, &was, was | WAITED,
+							    memory_order_relaxed,
+							    memory_order_relaxed)) {
+			/* The low half, which has the bit; both machines are little-endian. */
+			lgr_sys_futex(&lock->word, FUTEX_WAIT_PRIVATE, (uint32_t)(was | WAITED));
+			taken |= WAITED; /* maybe not the only one that waited */
+		}
+		was = 0;
 	}
-	atomic_store_explicit(&lock->owner, self(), memory_order_relaxed);
 	return true;
 }
 
 void lgr_unlock(struct lgr_lock *lock)
 {
 	lgr_debug_assert(lgr_lock_held(lock));
-	atomic_store_explicit(&lock->owner, 0, memory_order_relaxed);
 	/* pairs with the acquire in lgr_lock */
-	if (atomic_exchange_explicit(&lock->word, 0, memory_order_release) == 2)
+	if (atomic_exchange_explicit(&lock->word, 0, memory_order_release) & WAITED)
 		lgr_sys_futex(&lock->word, FUTEX_WAKE_PRIVATE, 1);
 }
 
 void lgr_lock_reset(struct lgr_lock *lock)
 {
-	atomic_store_explicit(&lock->owner, 0, memory_order_relaxed);
 	atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
 }

@@ -20,9 +20,12 @@
 
 #include "base.h"
 
+/*
+ * One word, so that there is no moment at which a lock is taken but a handler on the owner's thread
+ * cannot tell by whom. The owner's thread pointer, 0 when free; bit 0: somebody waits.
+ */
 struct lgr_lock {
-	_Atomic uint32_t word;	 /* 0 free, 1 taken, 2 taken and waited for */
-	_Atomic uintptr_t owner; /* the owner's thread pointer, 0 when free */
+	_Atomic uint64_t word;
 };
 
 extern struct lgr_lock lgr_lock_registry; /* registry.c: the objects and the pages */

@@ -98,6 +98,11 @@ static inline int lgr_sys_madvise(void *p, size_t n, int advice)
 	return (int)lgr_syscall(__NR_madvise, (long)p, (long)n, advice, 0, 0, 0);
 }
 
+static inline int lgr_sys_mprotect(void *p, size_t n, int prot)
+{
+	return (int)lgr_syscall(__NR_mprotect, (long)p, (long)n, prot, 0, 0, 0);
+}
+
 static inline int lgr_sys_ftruncate(int fd, long n)
 {
 	return (int)lgr_syscall(__NR_ftruncate, fd, n, 0, 0, 0, 0);

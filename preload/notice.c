@@ -10,6 +10,7 @@
  */
 #include "notice.h"
 
+#include "binding.h"
 #include "fields.h"
 #include "lock.h"
 #include "log.h"
@@ -35,10 +36,6 @@ static struct {
 
 _Atomic uint32_t lgr_loads_pending;
 static __thread enum { NONE, ANNOUNCED, UNANNOUNCED } pending;
-
-/* The exported functions of this library, as objects' GOT slots would hold them. */
-void __gmon_start__(void);
-void __cxa_finalize(void *);
 
 /* ------------------------------------------------------------------------------- loads under way */
 
@@ -89,19 +86,6 @@ static const char *absolute(const char *name, char *buffer, size_t size)
 	return buffer;
 }
 
-/* Does it announce itself before it starts and ends? Its relocations are done (see add). */
-static uint32_t announces(const struct link_map *map)
-{
-	static const char *const names[] = { "__gmon_start__", "__cxa_finalize" };
-	const uintptr_t ours[] = { (uintptr_t)__gmon_start__, (uintptr_t)__cxa_finalize };
-	struct lgr_elf elf;
-	bool bound[2];
-
-	lgr_elf_init(&elf, map->l_addr, map->l_ld);
-	lgr_elf_bound(&elf, names, ours, bound, 2);
-	return (bound[0] ? LGR_FL_NOTICED : 0) | (bound[1] ? LGR_FL_FINISHES : 0);
-}
-
 /* ld.so stands in every namespace's list, under the same addresses. One of them is enough. */
 static bool is_stand_in(const struct link_map *map)
 {
@@ -134,6 +118,7 @@ static void add(struct link_map *map, uint32_t namespace)
 	}
 	load.lo = (uintptr_t)found.dlfo_map_start;
 	load.hi = (uintptr_t)found.dlfo_map_end;
+	load.headers = lgr_elf_headers(load.lo, load.hi, &load.header_count);
 	if (seen.first)
 		load.flags |= LGR_FL_STARTUP;
 	if (namespace)
@@ -151,7 +136,7 @@ static void add(struct link_map *map, uint32_t namespace)
 		if (!lgr_first(load.path, '/'))
 			load.flags |= LGR_FL_VDSO;
 	}
-	load.flags |= announces(map);
+	load.flags |= lgr_binding_settle(&load);
 	lgr_registry_add(&load);
 }
 

@@ -16,8 +16,14 @@
 /* Weak, so that the linker does not list ld.so beside libc in DT_NEEDED; it is always there. */
 #pragma weak _r_debug
 
-void *lgr_real[LGR_REAL_COUNT];
+void *lgr_real[LGR_REAL_COUNT], *lgr_real_libc[LGR_REAL_COUNT];
 struct lgr_libc lgr_libc;
+
+static const char *const names[] = {
+#define X(name) #name,
+	LGR_INTERPOSED(X)
+#undef X
+};
 
 /* Stands in for a function that nobody defines: NULL, or 0, is what each of them may return. */
 static void *nothing(void)
@@ -69,6 +75,8 @@ static int find_libc(struct link_map *self)
 #define X(member, name) found.member = (void *)symbol_in(libc, name);
 	LGR_LIBC(X)
 #undef X
+	for (int i = 0; i < LGR_REAL_COUNT; i++)
+		lgr_real_libc[i] = (void *)symbol_in(libc, names[i]);
 	lgr_libc = found;
 	if (!found.find_object)
 		return LGR_RSN_E_GLIBC;
@@ -79,11 +87,6 @@ static int find_libc(struct link_map *self)
 
 int lgr_real_resolve(void)
 {
-	static const char *const names[] = {
-#define X(name) #name,
-		LGR_INTERPOSED(X)
-#undef X
-	};
 	struct link_map *self = find_self(), *in;
 	int reason = self ? find_libc(self) : LGR_RSN_E_NO_NEXT;
 

@@ -28,6 +28,9 @@ enum {
  */
 extern void *lgr_real[LGR_REAL_COUNT];
 
+/* libc's own definitions: what lgr_real holds, too, unless somebody else interposes behind us. */
+extern void *lgr_real_libc[LGR_REAL_COUNT];
+
 /* What linger itself calls, taken from libc directly: nobody's wrapper runs. */
 #define LGR_LIBC(X)                                                                                \
 	X(dl_iterate_phdr, "dl_iterate_phdr")                                                      \

@@ -1,0 +1,128 @@
+/*
+ * binding.c - what an object's references to the interposed functions are bound to. See binding.h.
+ *
+ * Owns nothing. Called for each new object, as a rule before its constructors.
+ * SPDX-License-Identifier: MIT
+ */
+#include "binding.h"
+
+#include <elf.h>
+
+#include "real.h"
+#include "sys.h"
+#include "text.h"
+
+/* The exported functions of this library, as objects' GOT slots hold them. */
+#define X(name) void name##_(void) __asm__(#name);
+LGR_INTERPOSED(X)
+X(__gmon_start__)
+#undef X
+
+static const struct {
+	const char *name;
+	uintptr_t ours;
+} interposed[] = {
+#define X(name) { #name, (uintptr_t)name##_ },
+	LGR_INTERPOSED(X)
+#undef X
+};
+
+struct found {
+	const struct lgr_load *load;
+	uint32_t flags;
+	bool around; /* a slot is bound to libc's own definition */
+};
+
+/* Which of the interposed functions the name is; LGR_REAL_COUNT: none. */
+static int which(const char *name)
+{
+	int i = 0;
+
+	if ((name[0] != 'd' || name[1] != 'l') && (name[0] != '_' || name[1] != '_'))
+		return LGR_REAL_COUNT; /* most names end here */
+	while (i < LGR_REAL_COUNT && !lgr_equal(name, interposed[i].name))
+		i++;
+	return i;
+}
+
+static bool examine(void *arg, const struct lgr_slot *slot)
+{
+	struct found *found = arg;
+	int i = which(slot->name);
+
+	if (i == LGR_REAL_COUNT) {
+		if (*slot->at == (uintptr_t)__gmon_start___)
+			found->flags |= LGR_FL_NOTICED;
+		return true;
+	}
+	if (*slot->at == (uintptr_t)lgr_real_libc[i])
+		found->around = true;
+	if (*slot->at == interposed[i].ours && i == LGR_REAL___cxa_finalize)
+		found->flags |= LGR_FL_FINISHES;
+	return true;
+}
+
+/* Is the slot's page one that the loader protected after relocation (elf/dl-reloc.c)? */
+static bool is_protected(const struct lgr_load *load, const uintptr_t *at)
+{
+	for (size_t i = 0; i < load->header_count; i++) {
+		const ElfW(Phdr) *h = &load->headers[i];
+		uintptr_t lo = load->load + h->p_vaddr;
+
+		if (h->p_type == PT_GNU_RELRO && (uintptr_t)at >= lgr_page_down(lo) &&
+		    (uintptr_t)at < lgr_page_down(lo + h->p_memsz))
+			return true;
+	}
+	return false;
+}
+
+static bool write_slot(const struct lgr_load *load, uintptr_t *at, uintptr_t value)
+{
+	void *page = (void *)lgr_page_down(at);
+	bool window = is_protected(load, at);
+
+	/* Larger pages than ours refuse this; then the slot stays as it is. */
+	if (window && lgr_sys_mprotect(page, LGR_PAGE, PROT_READ | PROT_WRITE) < 0)
+		return false;
+	__atomic_store_n(at, value, __ATOMIC_RELEASE);
+	if (window)
+		lgr_sys_mprotect(page, LGR_PAGE, PROT_READ);
+	return true;
+}
+
+static bool rewrite(void *arg, const struct lgr_slot *slot)
+{
+	struct found *found = arg;
+	int i = which(slot->name);
+	bool unbound;
+
+	if (i == LGR_REAL_COUNT)
+		return true;
+	/* A slot that waits for its first call leads back into the object's own PLT. */
+	unbound = slot->jump && *slot->at >= found->load->lo && *slot->at < found->load->hi;
+	if ((unbound || *slot->at == (uintptr_t)lgr_real_libc[i]) &&
+	    write_slot(found->load, slot->at, interposed[i].ours) && i == LGR_REAL___cxa_finalize)
+		found->flags |= LGR_FL_FINISHES;
+	return true;
+}
+
+/* Nobody else stands between us and libc. */
+static bool alone(void)
+{
+	for (int i = 0; i < LGR_REAL_COUNT; i++)
+		if (lgr_real[i] != lgr_real_libc[i])
+			return false;
+	return true;
+}
+
+uint32_t lgr_binding_settle(const struct lgr_load *load)
+{
+	struct found found = { .load = load };
+	struct lgr_elf elf;
+
+	lgr_elf_init(&elf, load->load, load->dynamic);
+	lgr_elf_slots(&elf, examine, &found);
+	if (found.around && load->headers && load->namespace == 0 && alone())
+		lgr_elf_slots(&elf, rewrite, &found);
+	return found.flags;
+}
