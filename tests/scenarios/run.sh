@@ -11,6 +11,10 @@ cp "$LINGER_CMD" "$SHIM" "$TMP/bin/" || bail "build first: $LINGER_CMD or $SHIM 
 RUN=$TMP/bin/linger
 cd "$TMP" || exit
 
+# A directory of PATH that this user may not search would make 126 of what is 127; env(1) does so too.
+CC=$(command -v "$CC") || bail "there is no compiler $CC"
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
 compile() { "$CC" "$@" || bail "cannot compile: $*"; }
 
 cat > report.c <<'END'
