@@ -14,32 +14,54 @@
 #include "start.h"
 #include "sys.h"
 
-/* Per fork; handlers of two forks cannot overlap while the registry's lock is held. */
-static bool registry_held, log_held;
+/*
+ * Takes a lock, unless this thread has it already: a signal handler forks inside our own code, or
+ * inside another fork, which goes on in both processes and gives the lock back itself.
+ */
+struct taken {
+	struct lgr_lock *lock;
+	uint32_t nested; /* guarded by the lock */
+};
+static struct taken registry = { &lgr_lock_registry, 0 }, log_file = { &lgr_lock_log, 0 };
+
+static void take(struct taken *taken)
+{
+	if (!lgr_lock(taken->lock))
+		taken->nested++;
+}
+
+static void give_back(struct taken *taken)
+{
+	if (taken->nested)
+		taken->nested--;
+	else
+		lgr_unlock(taken->lock);
+}
 
 static void before(void)
 {
-	bool registry;
-
 	if (lgr_on())
 		lgr_look_if_closing();
-	registry = lgr_lock(&lgr_lock_registry);
-	/* False: a signal handler forks inside our own code, which goes on in both processes. */
-	registry_held = registry;
-	log_held = lgr_lock(&lgr_lock_log);
+	lgr_looks_stop();
+	take(&registry);
+	take(&log_file);
 }
 
-static void after(void)
+static void after(bool child)
 {
-	if (log_held)
-		lgr_unlock(&lgr_lock_log);
-	if (registry_held)
-		lgr_unlock(&lgr_lock_registry);
+	give_back(&log_file);
+	give_back(&registry);
+	lgr_looks_go_on(child);
+}
+
+static void in_parent(void)
+{
+	after(false);
 }
 
 static void in_child(void)
 {
-	after();
+	after(true);
 	lgr_region.pid = lgr_sys_getpid();
 	lgr_loads_forked();
 	lgr_log_forked();
@@ -47,5 +69,5 @@ static void in_child(void)
 
 int lgr_fork_register(void)
 {
-	return lgr_libc.register_atfork(before, after, in_child, NULL);
+	return lgr_libc.register_atfork(before, in_parent, in_child, NULL);
 }

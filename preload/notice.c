@@ -10,6 +10,8 @@
  */
 #include "notice.h"
 
+#include <linux/futex.h>
+
 #include "binding.h"
 #include "fields.h"
 #include "lock.h"
@@ -22,6 +24,7 @@
 #include "text.h"
 
 #define NAMESPACES 16 /* glibc's DL_NNS */
+#define LONGEST_STOP UINT64_C(100000000) /* ns that a fork waits for other threads' looks */
 
 /* All the state. */
 static struct {
@@ -213,9 +216,75 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 	return 1;
 }
 
+/*
+ * The gate. A fork while another thread is inside dl_iterate_phdr would leave glibc's
+ * dl_load_write_lock taken in the child for ever: unlike the loader's other locks fork does not
+ * renew it (posix/fork.c), and the child would be stuck at its next dl* call or in exit(3). Without
+ * linger that needs a load at that very moment; with it any dlopen or dlclose would do.
+ */
+static struct {
+	_Atomic uint32_t inside; /* threads in a look */
+	_Atomic uint32_t closed; /* forks under way */
+} gate;
+static __thread uint32_t looking, stopping; /* this thread's share, counted: handlers nest */
+
+static void enter(void)
+{
+	uint32_t closed;
+
+	for (;;) {
+		/* pairs with the addition in lgr_looks_stop: one of the two sees the other */
+		atomic_fetch_add(&gate.inside, 1);
+		closed = atomic_load(&gate.closed);
+		if (!closed || stopping || looking)
+			break;
+		atomic_fetch_sub(&gate.inside, 1);
+		lgr_sys_futex(&gate.closed, FUTEX_WAIT_PRIVATE, closed);
+	}
+	looking++;
+}
+
+static void leave(void)
+{
+	looking--;
+	atomic_fetch_sub(&gate.inside, 1);
+}
+
 void lgr_look(void)
 {
+	enter();
 	lgr_libc.dl_iterate_phdr(look, NULL);
+	leave();
+}
+
+void lgr_looks_stop(void)
+{
+	uint64_t end = 0;
+
+	stopping++;
+	atomic_fetch_add(&gate.closed, 1);
+	/* A thread in there may be waiting for a dl_iterate_phdr of the program's, and that for us. */
+	while (atomic_load(&gate.inside) > looking) {
+		uint64_t now = lgr_sys_clock(CLOCK_MONOTONIC);
+
+		if (!end)
+			end = now + LONGEST_STOP;
+		if (now > end)
+			return;
+		lgr_syscall(__NR_sched_yield, 0, 0, 0, 0, 0, 0);
+	}
+}
+
+void lgr_looks_go_on(bool in_child)
+{
+	stopping--;
+	if (in_child) {
+		atomic_store(&gate.inside, looking);
+		atomic_store(&gate.closed, stopping);
+	} else {
+		atomic_fetch_sub(&gate.closed, 1);
+		lgr_sys_futex(&gate.closed, FUTEX_WAKE_PRIVATE, INT32_MAX);
+	}
 }
 
 void lgr_look_if_closing(void)

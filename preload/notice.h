@@ -25,6 +25,13 @@ void lgr_look(void);
  */
 void lgr_look_if_closing(void);
 
+/*
+ * Around a fork: waits until no other thread is inside a look, for a tenth of a second at most, and
+ * makes those wait that come now. In the child the other threads, and their looks, are gone.
+ */
+void lgr_looks_stop(void);
+void lgr_looks_go_on(bool in_child);
+
 /* The first look, at start: whatever is loaded now was loaded before main. */
 void lgr_look_first(void);
 
