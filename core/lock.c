@@ -31,13 +31,11 @@ bool lgr_lock(struct lgr_lock *lock)
 	if (lgr_lock_held(lock))
 		return false;
 	/* pairs with the release in lgr_unlock */
-	while (!atomic_compare_exchange_strong_explicit(&lock->word, &was, taken,
-							memory_order_acquire,
-							memory_order_relaxed)) {
-		if ((was & WAITED) ||
-		    atomic_compare_exchange_strong_explicit(&lock->word, &was, was | WAITED,
-							    memory_order_relaxed,
-							    memory_order_relaxed)) {
+	while (!atomic_compare_exchange_strong_explicit(
+		&lock->word, &was, taken, memory_order_acquire, memory_order_relaxed)) {
+		if ((was & WAITED) || atomic_compare_exchange_strong_explicit(
+					      &lock->word, &was, was | WAITED, memory_order_relaxed,
+					      memory_order_relaxed)) {
 			/* The low half, which has the bit; both machines are little-endian. */
 			lgr_sys_futex(&lock->word, FUTEX_WAIT_PRIVATE, (uint32_t)(was | WAITED));
 			taken |= WAITED; /* maybe not the only one that waited */

@@ -292,9 +292,11 @@ void lgr_log_write(const struct lgr_log_entry *entry)
 	atomic_thread_fence(memory_order_release); /* no data before the slots are invalid */
 	fill(ring, slots, first, 0, &record, sizeof(record));
 	fill(ring, slots, first, sizeof(record), entry->path, record.path_len);
-	for (uint64_t i = n; i-- > 0;) /* the first slot last. pairs with the reader's acquire */
-		atomic_store_explicit(&ring[(first + i) % slots].seq, first + i + 1,
-				      memory_order_release);
+	for (uint64_t i = n - 1; i > 0; i--)
+		atomic_store_explicit(&ring[(first + i) % slots].seq,
+				      (first + i + 1) | LGR_LOG_CONTINUES, memory_order_release);
+	/* Commit: the record is there. pairs with the reader's acquire */
+	atomic_store_explicit(&ring[first % slots].seq, first + 1, memory_order_release);
 }
 
 void lgr_log_error(enum lgr_reason reason, const char *detail)

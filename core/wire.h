@@ -121,14 +121,16 @@ enum lgr_flag {
 
 /*
  * FILE.PID: one head, then a ring of slots. A record takes one or more consecutive slots (modulo
- * the ring); a slot is valid for absolute index k when its seq is k + 1. Writers reserve with one
- * fetch_add on next, invalidate, copy, and publish the first slot last, so a record whose writer
- * died in the middle, or which is being overwritten, is recognised and skipped.
+ * the ring). A slot is valid for absolute index k when its seq is k + 1; in all but a record's
+ * first one with LGR_LOG_CONTINUES. Writers reserve with one fetch_add on next, invalidate, copy,
+ * and publish the first slot last, so a record whose writer died in the middle, or which is being
+ * overwritten, is recognised and skipped.
  */
 #define LGR_LOG_MAGIC "LINGERLG"
 #define LGR_LOG_SLOT 64u
 #define LGR_LOG_PAYLOAD (LGR_LOG_SLOT - 8u)
 #define LGR_LOG_HEAD 8192u
+#define LGR_LOG_CONTINUES (UINT64_C(1) << 63)
 
 struct lgr_log_slot {
 	_Atomic uint64_t seq;

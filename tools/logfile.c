@@ -16,10 +16,9 @@
 
 #include "tool.h"
 
-#define SLOTS_MAX (64u << 20)		/* four times the largest ring the shim makes */
-#define LONGEST_RUN (UINT64_C(1) << 58) /* nine years in ns; text taken for a time is later */
-#define CHUNK_SLOTS 1024u /* slots in a piece: small, since it can change while it is read */
-#define LOOKS 8		  /* at a ring that its process writes faster than it can be read */
+#define SLOTS_MAX (64u << 20) /* four times the largest ring the shim makes */
+#define CHUNK_SLOTS 1024u     /* slots in a piece: small, since it can change while it is read */
+#define LOOKS 8		      /* at a ring that its process writes faster than it can be read */
 
 /* A ring as read. Slot numbers are indices modulo slots; only the first `there` are in the file. */
 struct ring {
@@ -177,12 +176,12 @@ static int read_ring(struct ring *ring)
 	return r;
 }
 
-/* Is the slot of absolute index @k readable? */
-static bool valid(const struct ring *ring, uint64_t k)
+/* Is the slot of absolute index @k readable, as one that begins (0) or continues a record? */
+static bool valid(const struct ring *ring, uint64_t k, uint64_t continues)
 {
 	uint64_t i = k % ring->slots;
 
-	return i < ring->there && ring->slot[i].seq == k + 1;
+	return i < ring->there && ring->slot[i].seq == ((k + 1) | continues);
 }
 
 static uint64_t slots_of(const struct lgr_log_record *record)
@@ -190,27 +189,21 @@ static uint64_t slots_of(const struct lgr_log_record *record)
 	return (sizeof(*record) + record->path_len + LGR_LOG_PAYLOAD - 1) / LGR_LOG_PAYLOAD;
 }
 
-/*
- * Does a whole record begin at @k? A slot does not say whether it begins a record, so one that
- * continues a path must not be taken for one: what a record cannot hold is refused.
- */
+/* Does a whole record begin at @k? A file may claim anything: what cannot be is refused. */
 static bool record_at(const struct ring *ring, const struct lgr_log_head *head, uint64_t k,
 		      uint64_t end, struct lgr_log_record *ret)
 {
 	struct lgr_log_record record;
 
-	if (!valid(ring, k))
+	if (!valid(ring, k, 0))
 		return false;
 	memcpy(&record, ring->slot[k % ring->slots].data, sizeof(record));
 	if (record.event == LGR_EV_START || record.event >= LGR_EV_COUNT ||
-	    record.reason >= LGR_RSN_COUNT || record.path_len > LGR_LOG_PATH_MAX || record.spare ||
-	    record.tid == 0 || record.time_ns < head->start_ns ||
-	    record.time_ns - head->start_ns > LONGEST_RUN)
-		return false;
-	if (slots_of(&record) > end - k)
+	    record.reason >= LGR_RSN_COUNT || record.path_len > LGR_LOG_PATH_MAX ||
+	    record.tid == 0 || record.time_ns < head->start_ns || slots_of(&record) > end - k)
 		return false;
 	for (uint64_t i = 1; i < slots_of(&record); i++)
-		if (!valid(ring, k + i))
+		if (!valid(ring, k + i, LGR_LOG_CONTINUES))
 			return false;
 	*ret = record;
 	return true;
@@ -295,7 +288,7 @@ static int read_live_ring(struct ring *ring, struct lgr_log_head *head)
 		if (r < 0)
 			return r;
 		for (uint64_t k = first_index(ring, head); k < head->next; k++)
-			readable += valid(ring, k);
+			readable += valid(ring, k, 0) || valid(ring, k, LGR_LOG_CONTINUES);
 		if (readable >= (head->next - first_index(ring, head)) / 2)
 			break;
 		r = lgr_read_fd(&ring->fd, 0, &now, offsetof(struct lgr_log_head, version_text));
@@ -307,41 +300,23 @@ static int read_live_ring(struct ring *ring, struct lgr_log_head *head)
 	return r;
 }
 
-/*
- * Collects the records of the indices the ring can hold, as far as they are there.
- *
- * Behind a slot that cannot be read it is not known where a record begins. What follows may be the
- * end of one whose beginning is overwritten, and behind its last bytes stand those of an older
- * record in the same slots, which can look like a whole one. So the first record found there is
- * not shown; it only says where the second begins. In the first lap there is nothing older.
- */
+/* Collects the records of the indices the ring can hold, as far as they are there. */
 static int collect(struct lgr_logfile *log, const struct ring *ring)
 {
 	uint64_t end = log->head.next, k = first_index(ring, &log->head);
-	bool doubtful = k > 0;
 
 	while (k < end) {
-		struct lgr_log_record record, next;
-		uint64_t behind;
+		struct lgr_log_record record;
+		int r;
 
 		if (!record_at(ring, &log->head, k, end, &record)) {
-			doubtful = true;
 			k++;
 			continue;
 		}
-		behind = k + slots_of(&record);
-		if (!doubtful || k < ring->slots) {
-			int r = add_line(log, ring, k, &record);
-
-			if (r < 0)
-				return r;
-		} else if (behind < end && valid(ring, behind) &&
-			   !record_at(ring, &log->head, behind, end, &next)) {
-			k++; /* no record begins behind it, so it is none itself */
-			continue;
-		}
-		doubtful = false;
-		k = behind;
+		r = add_line(log, ring, k, &record);
+		if (r < 0)
+			return r;
+		k += slots_of(&record);
 	}
 	log->lost = log->head.records > log->lines ? log->head.records - log->lines : 0;
 	return 0;

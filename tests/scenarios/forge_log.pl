@@ -40,7 +40,8 @@ while (<STDIN>) {
 		my $piece = substr $bytes, 56 * $i, 56;
 		# What a record does not fill keeps the bytes of an earlier one, as in a process.
 		substr($$slot, 8, length $piece) = $piece;
-		substr($$slot, 0, 8) = pack 'Q', $dead{$records} && !$i ? 0 : $next + $i + 1;
+		substr($$slot, 0, 8) = pack 'Q', $dead{$records} && !$i ? 0
+			: $next + $i + 1 | ($i ? 1 << 63 : 0);
 	}
 	$next += $count;
 	$records++;

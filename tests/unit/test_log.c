@@ -45,7 +45,7 @@ static uint64_t read_record(const struct lgr_log_head *head, uint64_t k,
 	for (uint64_t i = 0; i < n; i++) {
 		const struct lgr_log_slot *slot = &ring[(k + i) % head->slots];
 
-		if (atomic_load(&slot->seq) != k + i + 1)
+		if (atomic_load(&slot->seq) != ((k + i + 1) | (i ? LGR_LOG_CONTINUES : 0)))
 			return 0;
 		memcpy(bytes + i * LGR_LOG_PAYLOAD, slot->data, LGR_LOG_PAYLOAD);
 		if (i == 0) {
