@@ -40,12 +40,20 @@ static void log_call(enum lgr_event event, uint64_t id, uint64_t arg, const char
 	lgr_log_write(&entry);
 }
 
-void lgr_before_dlopen(const char *file, int mode)
+/* What every call that may load or unload begins with. False: linger is off. */
+static bool look_around(void)
 {
 	if (!lgr_ready())
-		return;
+		return false;
 	lgr_fields_probe();
 	lgr_look();
+	return true;
+}
+
+void lgr_before_dlopen(const char *file, int mode)
+{
+	if (!look_around())
+		return;
 	lgr_load_begins(true);
 	count(&lgr_region.calls_dlopen);
 	log_call(LGR_EV_CALL_DLOPEN, 0, (uint64_t)(uint32_t)mode, file);
@@ -53,10 +61,8 @@ void lgr_before_dlopen(const char *file, int mode)
 
 void lgr_before_dlmopen(Lmid_t ns, const char *file, int mode)
 {
-	if (!lgr_ready())
+	if (!look_around())
 		return;
-	lgr_fields_probe();
-	lgr_look();
 	lgr_load_begins(false);
 	count(&lgr_region.calls_dlmopen);
 	log_call(LGR_EV_CALL_DLMOPEN, 0, (uint64_t)ns, file);
@@ -67,10 +73,8 @@ void lgr_before_dlclose(void *handle)
 	struct lgr_object *object;
 	uint32_t flags;
 
-	if (!lgr_ready())
+	if (!look_around())
 		return;
-	lgr_fields_probe();
-	lgr_look();
 	lgr_load_seen();
 	count(&lgr_region.calls_dlclose);
 	if (!lgr_lock(&lgr_lock_registry)) {
