@@ -11,7 +11,10 @@ PLUG_cxx = -x c++ -std=c++17 -fno-gnu-unique -Wl,--no-as-needed -lstdc++
 PLUG_bare = -nostartfiles
 # libc among its own libraries: where RTLD_DEEPBIND looks first.
 PLUG_deep = -Wl,--no-as-needed -lc
+PLUG_initfirst = -Wl,-z,initfirst -Wl,-soname,plug_initfirst.so
+HOST_needs_initfirst = -L$(O)/tests -Wl,--no-as-needed,-l:plug_initfirst.so -Wl,-rpath,'$$ORIGIN'
 $(O)/tests/plug_needs.so: $(O)/tests/plug_asks.so
+$(O)/tests/host_needs_initfirst: $(O)/tests/plug_initfirst.so
 
 # They are built again when this file changes.
 $(HOSTS) $(PLUGINS): tests/flags.mk
