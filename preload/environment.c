@@ -35,25 +35,33 @@ static void say(void *arg, const char *s, size_t len)
 	lgr_sys_write(2, s, len);
 }
 
-/* The place in the environment of a word that was parsed from the copy, or NULL. */
-static char *value_given;
+/* What is being parsed: a copy of value, which is the program's own, or NULL for want of it. */
+struct given {
+	char *value;
+	const char *copy;
+	size_t size;
+	bool said; /* its unknown words have been named already */
+};
 
 static void bad_word(void *arg, const char *word, size_t len, const char *problem)
 {
+	const struct given *given = arg;
 	char line[512];
 	struct lgr_text text;
 
-	lgr_text_init(&text, line, sizeof(line));
-	lgr_text_add(&text, "linger: setting '");
-	lgr_text_add_n(&text, word, lgr_min(len, (size_t)200));
-	lgr_text_add(&text, "' is ignored: ");
-	lgr_text_add(&text, problem);
-	lgr_text_add(&text, "; LINGER=help prints the list\n");
-	say(NULL, line, text.len);
+	if (!given->said) {
+		lgr_text_init(&text, line, sizeof(line));
+		lgr_text_add(&text, "linger: setting '");
+		lgr_text_add_n(&text, word, lgr_min(len, (size_t)200));
+		lgr_text_add(&text, "' is ignored: ");
+		lgr_text_add(&text, problem);
+		lgr_text_add(&text, "; LINGER=help prints the list\n");
+		say(NULL, line, text.len);
+	}
 	/* Commas stand for nothing: the child programs' linger does not see the word. */
-	if (value_given)
+	if (given->value && word >= given->copy && word < given->copy + given->size)
 		for (size_t i = 0; i < len; i++)
-			value_given[word - words + (ptrdiff_t)i] = ',';
+			given->value[word - given->copy + (ptrdiff_t)i] = ',';
 }
 
 static void forget_help(char *value)
@@ -90,8 +98,9 @@ static const char *read_proc(char *buffer, size_t size)
 	return NULL;
 }
 
-static void apply(const char *value)
+static void apply(const char *value, char *own)
 {
+	struct given given = { .value = own, .copy = words, .size = sizeof(words) };
 	struct lgr_text text;
 
 	lgr_text_init(&text, original, sizeof(original));
@@ -100,35 +109,53 @@ static void apply(const char *value)
 	lgr_text_init(&text, words, sizeof(words));
 	lgr_text_add(&text, value);
 	if (text.cut) /* the last word is a piece of one */
-		bad_word(NULL, "LINGER", 6, "it is longer than 32767 bytes");
-	lgr_settings_apply(&lgr_settings, words, bad_word, NULL);
+		bad_word(&given, "LINGER", 6, "it is longer than 32767 bytes");
+	lgr_settings_apply(&lgr_settings, words, bad_word, &given);
 }
 
 void lgr_environment_read(char **envp)
 {
-	const size_t size = (size_t)1
-			    << 20; /* more than twice what exec takes by default in strings */
-	char *buffer;
+	const size_t size = (size_t)1 << 20; /* more than twice what exec takes by default in strings */
+	char *own = find(envp, "LINGER="), *buffer;
 
 	lgr_settings_init(&lgr_settings);
-	value_given = find(envp, "LINGER=");
-	if (value_given) {
-		apply(value_given);
+	if (own) {
+		apply(own, own);
 	} else if (!envp) {
-		buffer = lgr_sys_mmap(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-				      -1);
+		buffer = lgr_sys_mmap(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 		if (buffer) {
 			const char *value = read_proc(buffer, size);
 
 			if (value)
-				apply(value);
+				apply(value, NULL);
 			lgr_sys_munmap(buffer, size);
 		}
 	}
 	if (lgr_settings.of[LGR_SET_HELP].given) {
 		lgr_settings_help(say, NULL);
-		forget_help(value_given);
+		forget_help(own);
 	}
+}
+
+void lgr_environment_forget(char **envp)
+{
+	struct given given = { .value = find(envp, "LINGER="), .size = LONGEST, .said = true };
+	struct lgr_settings settings;
+	struct lgr_text text;
+	char *copy;
+
+	if (!given.value)
+		return;
+	copy = lgr_sys_mmap(LONGEST, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	if (!copy)
+		return;
+	given.copy = copy;
+	lgr_settings_init(&settings);
+	lgr_text_init(&text, copy, LONGEST);
+	lgr_text_add(&text, given.value);
+	lgr_settings_apply(&settings, copy, bad_word, &given);
+	lgr_sys_munmap(copy, LONGEST);
+	forget_help(given.value);
 }
 
 void lgr_environment_hide(char **envp, const char *shim)

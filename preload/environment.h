@@ -22,6 +22,12 @@ extern const char *lgr_settings_text;
  */
 void lgr_environment_read(char **envp);
 
+/*
+ * Where the environment could not be had when it was read: takes the words that were printed out of
+ * it now, and prints nothing.
+ */
+void lgr_environment_forget(char **envp);
+
 /* `children:off`: takes the shim out of the LD_PRELOAD that child programs get. */
 void lgr_environment_hide(char **envp, const char *shim);
 
