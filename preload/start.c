@@ -36,7 +36,9 @@ static void start_log(void)
 	if (*file != '/') {
 		long n = lgr_sys_getcwd(log_file, sizeof(log_file));
 
-		text.len = n > 1 ? (size_t)n : 0;
+		/* A directory that was removed has no name, one outside the root has no path. */
+		text.len = n > 1 && log_file[0] == '/' ? (size_t)n : 0;
+		text.cut = n <= 0 || log_file[0] != '/';
 		lgr_text_add(&text, "/");
 	}
 	lgr_text_add(&text, file);
@@ -114,7 +116,14 @@ bool lgr_ready(void)
 
 static __attribute__((constructor)) void begin(int argc, char **argv, char **envp)
 {
-	lgr_start(envp);
+	if (atomic_load(&lgr_region.phase) == LGR_PH_NEW) {
+		lgr_start(envp);
+		return;
+	}
+	/* Started by somebody's constructor before ours, without the environment. */
+	lgr_environment_forget(envp);
+	if (lgr_libc.self && lgr_settings.of[LGR_SET_CHILDREN].number)
+		lgr_environment_hide(envp, lgr_libc.self->l_name);
 }
 
 /* What was unloaded since the last dl* call has not been logged yet. */
