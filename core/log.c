@@ -42,8 +42,11 @@ static struct {
 static int allocate(int fd, uint64_t from, uint64_t to)
 {
 	static const char zeros[4096];
-	int r = lgr_sys_fallocate(fd, (long)to);
+	int r;
 
+	if (to > lgr_sys_file_limit())
+		return -EFBIG;
+	r = lgr_sys_fallocate(fd, (long)to);
 	if (r != -EOPNOTSUPP && r != -ENOSYS)
 		return r;
 	for (; from < to; from += sizeof(zeros)) {
@@ -128,6 +131,9 @@ static int begin_locked(bool forked)
 	int fd, r;
 
 	log_.pid = lgr_sys_getpid();
+	log_.size = lgr_min(log_.size, lgr_sys_file_limit()) & ~(uint64_t)(LGR_PAGE - 1);
+	if (log_.size < SMALLEST)
+		return -EFBIG;
 	fd = make_file();
 	if (fd < 0)
 		return fd;

@@ -113,6 +113,17 @@ static inline int lgr_sys_fallocate(int fd, long n)
 	return (int)lgr_syscall(__NR_fallocate, fd, 0, 0, n, 0, 0);
 }
 
+/* How large a file may become (RLIMIT_FSIZE). Past it the kernel sends SIGXFSZ, which kills. */
+static inline uint64_t lgr_sys_file_limit(void)
+{
+	struct {
+		uint64_t now, most;
+	} limit = { 0, 0 };
+
+	lgr_syscall(__NR_prlimit64, 0, 1, 0, (long)&limit, 0, 0);
+	return limit.now;
+}
+
 /* Like rename(2), but fails with -EEXIST instead of replacing. */
 static inline int lgr_sys_rename_new(const char *from, const char *to)
 {
