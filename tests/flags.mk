@@ -13,6 +13,12 @@ PLUG_bare = -nostartfiles
 PLUG_deep = -Wl,--no-as-needed -lc
 PLUG_initfirst = -Wl,-z,initfirst -Wl,-soname,plug_initfirst.so
 HOST_needs_initfirst = -L$(O)/tests -Wl,--no-as-needed,-l:plug_initfirst.so -Wl,-rpath,'$$ORIGIN'
+PLUG_flag_nodelete = -Wl,-z,nodelete -Wl,-soname,flag-nodelete.so.7
+PLUG_flag_textrel = -Wl,-z,notext
+# Build-ids of three kinds: of our own making, short, and none.
+PLUG_flag_tls = -Wl,--build-id=0x0123456789abcdef
+PLUG_flag_static_tls = -Wl,--build-id=md5
+PLUG_flag_unique = -Wl,--build-id=none
 $(O)/tests/plug_needs.so: $(O)/tests/plug_asks.so
 $(O)/tests/host_needs_initfirst: $(O)/tests/plug_initfirst.so
 
