@@ -8,10 +8,11 @@ cd "$BUILT" || exit
 coproc HOST { LD_PRELOAD=$SHIM exec "$(host shows)" ./plug_flag_nodelete.so 2*./plug_flag_unique.so \
 	../tests/plug_flag_tls.so ././plug_flag_static_tls.so "$BUILT/plug_flag_textrel.so" \
 	3*./plug_base.so ./plug_deep.so 2>&1; }
+pid=$HOST_PID # bash unsets that variable as soon as the host has ended
 read -r answer <&"${HOST[0]}"
 is 'the host runs' "$answer" ready
-"$LINGER_CMD" ls --json "$HOST_PID" > "$TMP/ls"
-cat "/proc/$HOST_PID/maps" > "$TMP/maps"
+"$LINGER_CMD" ls --json "$pid" > "$TMP/ls"
+cat "/proc/$pid/maps" > "$TMP/maps"
 cd "$TMP" || exit
 
 # fact NAME KEY: what is listed for a plugin.
@@ -50,4 +51,4 @@ is 'a build-id of the linker'  "$(fact flag_nodelete build_id | wc -c)" 40
 is 'a build-id of our own'     "$(fact flag_tls build_id)" 0123456789abcdef
 is 'no build-id'               "$(fact flag_unique build_id)" ''
 exec {HOST[1]}>&-
-wait "$HOST_PID"
+wait "$pid"
