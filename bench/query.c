@@ -142,10 +142,11 @@ static void find_misses(void)
 		case 0: at_missing[i] = block + r % (heap / 16); break;
 		case 1: at_missing[i] = mapped + r % heap; break;
 		case 2: at_missing[i] = (uintptr_t)&here - r % 65536; break;
-		default: /* near the libraries, on a page of none */
+		default: /* near a library, on a page of none */
 			do
-				at_missing[i] = (at_random[i] & ~(uintptr_t)0xffffff) +
-						(random_next() & 0xfff000);
+				at_missing[i] = (at_random[random_next() % COUNT] &
+						 ~(uintptr_t)0x3ffffff) +
+						(random_next() & 0x3fff000);
 			while (ask_glibc(at_missing[i]) == 0);
 		}
 	}
