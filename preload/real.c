@@ -67,8 +67,9 @@ static int find_libc(struct link_map *self)
 	struct link_map *libc = NULL, *in;
 	struct lgr_libc found = { .self = self, .head = _r_debug.r_map };
 
+	/* Names that nobody interposes; sanitizers have a __tls_get_addr of their own, for one. */
 	if (!find_symbol(found.head, "gnu_get_libc_version", &libc) ||
-	    !find_symbol(found.head, "__tls_get_addr", &found.ld_so))
+	    !find_symbol(found.head, "_rtld_global", &found.ld_so))
 		return LGR_RSN_E_NO_NEXT;
 	found.environ = (char ***)find_symbol(found.head, "environ", &in);
 	found.debug = (struct r_debug *)symbol_in(found.ld_so, "_r_debug");
