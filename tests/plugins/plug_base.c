@@ -8,5 +8,5 @@ char anchor;
 
 int base_value(void)
 {
-	return 40 + ++base_counter;
+	return 40 + __atomic_add_fetch(&base_counter, 1, __ATOMIC_RELAXED);
 }

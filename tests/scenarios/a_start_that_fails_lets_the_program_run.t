@@ -1,0 +1,126 @@
+#!/bin/bash
+# a_start_that_fails_lets_the_program_run.t - whatever linger cannot have at its start or later (a log,
+# memory, /proc, a working directory, file descriptors, system calls): the program runs as it would,
+# and linger itself goes on without what is missing, or switches itself off.
+# SPDX-License-Identifier: MIT
+. "$(dirname "$0")/plugins.sh"
+mapfile -t paths < <(copies 3 base)
+quiet=("$(host is_quiet)" 30 "${paths[@]}")
+
+# try NAME STATUS COMMAND...: the command's status, and that nothing but the program spoke.
+try() {
+	local name=$1 wanted=$2
+	shift 2
+	"$@" > try.out 2> try.err
+	is "$name: status" $? "$wanted"
+	is "$name: nobody speaks" "$(cat try.out try.err)" ''
+}
+with() { LINGER=$1 LD_PRELOAD=$SHIM "${@:2}"; }
+# 42: without linger, 43: with it. The first two show that the rest would notice the difference.
+try 'without linger' 42 "${quiet[@]}"
+try 'with it' 43 with log:"$TMP/fine" "${quiet[@]}"
+try 'LINGER=off' 42 with "off,log:$TMP/off" "${quiet[@]}"
+ok 'LINGER=off: no log' test -z "$(compgen -G 'off.*')"
+
+# -- the log
+try 'a log in a directory that is not there' 43 with log:"$TMP/no/such/place" "${quiet[@]}"
+try 'a log in a place that is a file' 43 with log:"$TMP/base1.so/log" "${quiet[@]}"
+mkdir mine && chmod 0 mine
+nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups --)
+mkdir open && cp -r "$SHIM" "$(host is_quiet)" "${paths[@]}" open && chmod -R a+rX . && chmod 0 mine
+try 'a log in a directory that may not be written' 43 \
+	"${nobody[@]}" env LINGER=log:"$TMP/mine/log" LD_PRELOAD="$TMP/open/liblinger.so" \
+	"$TMP/open/host_is_quiet" 3 "$TMP/open/base1.so"
+try 'a log with a name that is too long' 43 with log:"$TMP/$(printf 'x%.0s' {1..300})" "${quiet[@]}"
+try 'a relative log' 43 with log:relative "${quiet[@]}"
+ok 'a relative log: is in the working directory' test -n "$(compgen -G 'relative.*')"
+in_no_directory() {
+	mkdir gone && (cd gone && rmdir ../gone && "$@")
+}
+try 'a working directory that was removed' 43 in_no_directory with log:astray "${quiet[@]}"
+ok 'a working directory that was removed: no log in /' test -z "$(compgen -G '/astray.*')"
+
+# on_small_disk KIB COMMAND...: with a disk of that size at $TMP/disk, for the command alone.
+mkdir disk
+on_small_disk() {
+	unshare -Urm bash -c 'mount -t tmpfs -o "size=$1k" none "$0" || exit; "${@:2}"' "$TMP/disk" "$@"
+}
+try 'a disk without any room' 43 on_small_disk 4 env LINGER=log:"$TMP/disk/log" LD_PRELOAD="$SHIM" \
+	"${quiet[@]}"
+many=("$(host is_quiet)" 2000 "${paths[@]}")
+try 'a disk that fills up in the middle' 43 on_small_disk 200 env LINGER=log:"$TMP/disk/log" \
+	LD_PRELOAD="$SHIM" "${many[@]}"
+is 'a disk that fills up: what did not fit is counted' "$(on_small_disk 200 bash -c '
+	LINGER=log:$0/log LD_PRELOAD=$1 "${@:3}"
+	"$2" log --json "$0"/log.* | head -n 1 | grep -c "\"lost\":[1-9]"' \
+	"$TMP/disk" "$SHIM" "$LINGER_CMD" "${many[@]}")" 1
+for limit in 40 128 200; do
+	try "no file over $limit KiB (RLIMIT_FSIZE)" 43 \
+		bash -c "ulimit -f $limit; exec \"\$@\"" bash env LINGER=log:"$TMP/limit$limit" \
+		LD_PRELOAD="$SHIM" "${many[@]}"
+done
+
+# -- what a process stands on
+without_proc() {
+	unshare -Urm bash -c 'mount -t tmpfs none /proc && "$@"' bash "$@"
+}
+try '/proc is not mounted' 43 without_proc env LINGER=log:"$TMP/noproc" LD_PRELOAD="$SHIM" "${quiet[@]}"
+no_files() { "$@" <&- >&- 2>&-; }
+try 'standard input, output and error are closed' 43 no_files with log:"$TMP/nofiles" "${quiet[@]}"
+for closed in '<&-' '>&-' '2>&-' '<&- >&- 2>&-'; do
+	list='for fd in 0 1 2 3 4 5; do [ -e /proc/$$/fd/$fd ] && echo $fd; done > '
+	eval "LINGER=log:$TMP/files LD_PRELOAD=$SHIM" 'bash -c "exec $closed; exec bash -c \"\$0\"" "$list $TMP/linger.fds"'
+	eval 'bash -c "exec $closed; exec bash -c \"\$0\"" "$list $TMP/plain.fds"'
+	is "descriptors after $closed: none is ours" "$(cat linger.fds)" "$(cat plain.fds)"
+done
+try 'four file descriptors at most' 43 bash -c 'ulimit -n 4; exec "$@"' bash \
+	env LINGER=log:"$TMP/four" LD_PRELOAD="$SHIM" "${quiet[@]}"
+try 'a stack of 64 KiB' 43 bash -c 'ulimit -s 64; exec "$@"' bash \
+	env LINGER=log:"$TMP/stack" LD_PRELOAD="$SHIM" "${quiet[@]}"
+
+# Less and less memory: the log's mapping goes, then the registry's, then the shim itself is refused by
+# the loader. At each size the program runs, or finds out by itself that there is too little.
+worst=''
+reached=''
+for ((kib = 3000; kib <= 11000; kib += 250)); do
+	bash -c "ulimit -v $kib; LINGER=log:$TMP/as LD_PRELOAD=$SHIM exec \"\$@\"" bash \
+		"${quiet[@]}" > /dev/null 2>&1
+	status=$?
+	reached+=" $status"
+	case $status in 42 | 43 | 1 | 127) ;; *) worst+=" $kib KiB: $status" ;; esac
+done
+is 'RLIMIT_AS from 3 to 11 MiB: nobody is killed' "$worst" ''
+like 'RLIMIT_AS: from refused to enough' "$reached" '127.* 43$'
+
+# -- system calls that are refused (numbers of x86-64), by EPERM and ENOSYS
+if [ "$(uname -m)" = x86_64 ]; then
+	for call in fallocate=285 ftruncate=77 madvise=28 readlinkat=267 prlimit64=302 renameat2=316 \
+		gettid=186 getppid=110 clock_gettime=228 getcwd=79 writable-shared-mmap=shared \
+		fallocate+pwrite=285,18 getpid=39 all-of-them=285,18,77,28,267,302,316,186,110,228,79,shared,39; do
+		for errno in 1 38; do
+			try "${call%=*} fails with errno $errno" 43 "$(host filters)" $errno "${call#*=}" \
+				env LINGER=log:"$TMP/seccomp" LD_PRELOAD="$SHIM" "${quiet[@]}"
+		done
+	done
+else
+	skip 'seccomp filters' 'their numbers are those of x86-64'
+fi
+
+# -- settings
+LINGER=help,log:$TMP/help LD_PRELOAD=$SHIM "${quiet[@]}" > help.out 2> help.err
+is 'LINGER=help: status' $? 43
+is 'LINGER=help: nothing on standard output' "$(cat help.out)" ''
+like 'LINGER=help: the table on standard error' "$(cat help.err)" 'log:FILE.*children:on'
+LINGER=$(printf 'x%.0s' {1..40000}) LD_PRELOAD=$SHIM "${quiet[@]}" > long.out 2> long.err
+is 'a word of 40,000 characters: status' $? 43
+ok 'a word of 40,000 characters: two short complaints' \
+	test "$(wc -l < long.err)" -eq 2 -a "$(wc -c < long.err)" -lt 1000
+words=$(printf 'nonsense%d,' {1..4000})
+LINGER=${words}log:$TMP/cut LD_PRELOAD=$SHIM "${quiet[@]}" > words.out 2> words.err
+is '4,000 unknown words: status' $? 43
+is '4,000 unknown words: the program said nothing' "$(cat words.out)" ''
+LINGER='policy:,:,::,log,log:,=,\,log_max:99999999999999999999,children:maybe,help:1,off:on' \
+	LD_PRELOAD=$SHIM "${quiet[@]}" > odd.out 2> odd.err
+is 'odd words: status' $? 43
+ok 'odd words: each is named' test "$(wc -l < odd.err)" -ge 9
+is 'no word at all: status' "$(LINGER='' LD_PRELOAD=$SHIM "${quiet[@]}"; echo $?)" 43
