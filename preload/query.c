@@ -37,6 +37,10 @@ static __attribute__((noinline)) int ask_loader(uintptr_t address, uint64_t word
 		return -ENOENT;
 	if (object && object->map == (uintptr_t)found.dlfo_link_map)
 		return answer(word, ret);
+	/* The table has one range for each object, holes and all. */
+	object = lgr_registry_object(lgr_registry_lookup((uintptr_t)found.dlfo_map_start));
+	if (!word && object && object->map == (uintptr_t)found.dlfo_link_map)
+		return -ENOENT;
 	*ret = (struct linger_info){ .state = LINGER_LOADING };
 	return 0;
 }
