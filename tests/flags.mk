@@ -19,6 +19,7 @@ PLUG_flag_textrel = -Wl,-z,notext
 PLUG_flag_tls = -Wl,--build-id=0x0123456789abcdef
 PLUG_flag_static_tls = -Wl,--build-id=md5
 PLUG_flag_unique = -Wl,--build-id=none
+PLUG_holes = -Wl,-z,max-page-size=0x200000,-z,separate-code
 $(O)/tests/plug_needs.so: $(O)/tests/plug_asks.so
 $(O)/tests/host_needs_initfirst: $(O)/tests/plug_initfirst.so
 
