@@ -22,9 +22,17 @@ is 'every child logged two opens and two unloads' \
 		sort | uniq -c | tr -s ' ')" ' 600 "event":"open"
  600 "event":"unload"'
 
-same_with_linger 'vfork and exec' "$(host forks)" vfork 100 "${paths[@]}"
+cp "$(plug forks)" forks.so
+same_with_linger 'forks in a constructor and a destructor' "$(host churns)" 50 "$TMP/forks.so"
+is 'forks in a constructor and a destructor: nobody complains' "$(cat linger.err)" ''
+is 'forks in a constructor and a destructor: each child opened and closed' \
+	"$(count_events linger.log open /base1.so) $(count_events linger.log dlclose /base1.so)" '100 100'
+is 'forks in a constructor and a destructor: the parent logs its own once' \
+	"$(count_events linger.log open /forks.so) $(count_events linger.log unload /forks.so)" '50 50'
+
+same_with_linger 'vfork and exec' "$(host forks)" vfork 50 "${paths[@]}"
 is 'vfork: no child wrote without exec' "$(events linger.log start | grep -c '"forked":true')" 0
-same_with_linger 'posix_spawn' "$(host forks)" spawn 100 "${paths[@]}"
+same_with_linger 'posix_spawn' "$(host forks)" spawn 50 "${paths[@]}"
 for how in _fork clone; do
 	same_with_linger "$how" "$(host forks)" $how 100 "${paths[0]}"
 	is "$how: each child has its own log" "$(events linger.log start | grep -c '"forked":true')" 100
