@@ -28,7 +28,7 @@ static struct {
 	size_t used;
 	bool started;
 } arena;
-static unsigned char pool[4 * MAPPING] __attribute__((aligned(64)));
+static unsigned char pool[4 * MAPPING] LGR_BIG __attribute__((aligned(64)));
 
 static int class_of(size_t size)
 {
@@ -48,7 +48,7 @@ static void *carve(size_t size)
 	if (!arena.started) {
 		arena.started = true;
 		arena.at = (uintptr_t)pool;
-		arena.end = arena.at + sizeof(pool);
+		arena.end = lgr_page_down(arena.at + sizeof(pool));
 	}
 	at = (arena.at + align - 1) & ~(uintptr_t)(align - 1);
 	if (at + size > arena.end) {
@@ -63,11 +63,14 @@ static void *carve(size_t size)
 			arena.used += size;
 			return fresh;
 		}
-		at = (uintptr_t)fresh;
+		at = arena.at = (uintptr_t)fresh;
 		arena.end = at + n;
 	}
-	arena.at = at + size;
 	arena.used += size;
+	/* Of large blocks little is touched: between small ones each would cost them a page more. */
+	if (size >= LGR_PAGE)
+		return (void *)(arena.end -= size);
+	arena.at = at + size;
 	return (void *)at;
 }
 

@@ -16,6 +16,9 @@
 #define lgr_unlikely(x) __builtin_expect(!!(x), 0)
 #define lgr_min(a, b) ((a) < (b) ? (a) : (b))
 
+/* Of a variable of which little is touched: behind the others, which then share their pages. */
+#define LGR_BIG __attribute__((section(".bss.big")))
+
 /* The unit of the registry. Segments are aligned to at least this on every supported machine. */
 #define LGR_PAGE ((uintptr_t)4096)
 #define lgr_page_down(x) ((uintptr_t)(x) & ~(LGR_PAGE - 1))

@@ -7,9 +7,9 @@
  *  R2  An address outside every segment finds nothing; hi is outside.
  *  R3  A lookup that starts after lgr_pages_clear returned never finds the object.
  *
- * Two levels: the address space is cut into regions of 64 MiB, found in an open-addressed table
- * that only grows; a region's leaf has one word for each page. Both levels stay in the cache for
- * the few regions where a program's libraries are.
+ * Two levels: the address space is cut into regions of 2 MiB, found in a table that only grows,
+ * indexed by the region's low bits, with the next entry tried where two meet; a region's leaf, one
+ * page, has one word for each page. Libraries stand side by side, so few pages of either are touched.
  *
  * Rank 4: may include base.h, lock.h, arena.h.
  * SPDX-License-Identifier: MIT
@@ -52,8 +52,8 @@ static inline uint32_t lgr_word_state(uint64_t w)
 {
 	return (uint32_t)(w >> 4) & 15;
 }
-#define LGR_REGION_BITS 26
-#define LGR_REGION_SLOTS 4096u /* regions at most: 256 GiB of address space with libraries in it */
+#define LGR_REGION_BITS 21
+#define LGR_REGION_SLOTS 32768u /* 48 GiB of regions with libraries in them; a power of two */
 #define LGR_LEAF_WORDS ((size_t)1 << (LGR_REGION_BITS - 12))
 
 struct lgr_pages_region {
@@ -64,20 +64,21 @@ extern struct lgr_pages_region lgr_pages_table[LGR_REGION_SLOTS];
 
 static inline uint32_t lgr_pages_hash(uintptr_t region)
 {
-	return (uint32_t)((region * UINT64_C(0x9e3779b97f4a7c15)) >> 52); /* 12 bits: the table */
+	return (uint32_t)region & (LGR_REGION_SLOTS - 1);
 }
 
 /* The word of the page that holds address, 0: none. MT-safe, async-signal-safe, wait-free. */
 static inline uint64_t lgr_pages_find(uintptr_t address)
 {
 	uintptr_t region = address >> LGR_REGION_BITS;
+	uint32_t i = lgr_pages_hash(region);
 
-	for (uint32_t i = lgr_pages_hash(region);; i++) {
-		struct lgr_pages_region *r = &lgr_pages_table[i % LGR_REGION_SLOTS];
+	for (;;) {
+		const struct lgr_pages_region *r = &lgr_pages_table[i];
 		/* pairs with the release in leaf_of: a key is there only after its leaf */
 		uintptr_t key = atomic_load_explicit(&r->key, memory_order_acquire);
 
-		if (key == region + 1) {
+		if (lgr_likely(key == region + 1)) {
 			_Atomic uint64_t *leaf = atomic_load_explicit(&r->leaf,
 								      memory_order_relaxed);
 			size_t page = (address >> 12) & (LGR_LEAF_WORDS - 1);
@@ -87,6 +88,7 @@ static inline uint64_t lgr_pages_find(uintptr_t address)
 		}
 		if (!key)
 			return 0;
+		i = (i + 1) % LGR_REGION_SLOTS;
 	}
 }
 

@@ -9,7 +9,7 @@
 
 #include "text.h"
 
-struct lgr_region lgr_region;
+struct lgr_region lgr_region __attribute__((section(".bss.a")));
 
 void lgr_region_init(uint32_t pid, uint64_t now_ns)
 {

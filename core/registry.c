@@ -224,7 +224,8 @@ static void read_dynamic(struct lgr_object *object, const struct lgr_load *load,
 		*flags |= LGR_FL_STATIC_TLS;
 	if (elf.textrel)
 		*flags |= LGR_FL_TEXTREL;
-	if (lgr_elf_has_unique(&elf))
+	/* Of no interest in what is never unloaded, and libc has thousands of symbols. */
+	if (!(*flags & LGR_FL_STARTUP) && lgr_elf_has_unique(&elf))
 		*flags |= LGR_FL_UNIQUE;
 }
 
@@ -291,7 +292,6 @@ struct lgr_object *lgr_registry_add(const struct lgr_load *load)
 	object->lo = load->lo;
 	object->hi = load->hi;
 	object->namespace = load->namespace;
-	object->requested = 0;
 	object->mark = reg.sweep;
 	object->path = keep_string(load->path, &object->path_len);
 	read_headers(object, load, &flags);
@@ -348,7 +348,6 @@ void lgr_registry_request(struct lgr_object *object)
 
 	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
 	log_event(object, LGR_EV_REQUEST, LGR_RSN_NONE);
-	object->requested = 1;
 	if (flags & (LGR_FL_NODELETE | LGR_FL_UNIQUE))
 		log_event(object, LGR_EV_KEEP, LGR_RSN_NODELETE);
 }

@@ -52,7 +52,7 @@ struct lgr_object *lgr_registry_find(uintptr_t map, uint64_t serial);
 void lgr_registry_set_state(struct lgr_object *object, enum lgr_state state);
 
 /*
- * Notes and logs that the program is giving up its last handle; and, where glibc will not unload the
+ * Logs that the program is giving up its last handle; and, where glibc will not unload the
  * object whatever we do, that it is kept.
  */
 void lgr_registry_request(struct lgr_object *object);

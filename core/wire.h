@@ -202,9 +202,8 @@ struct lgr_object {
 	_Atomic uint32_t state; /* enum lgr_state */
 	_Atomic uint32_t flags; /* enum lgr_flag */
 	uint32_t namespace;	/* ordinal of the link namespace, 0 the base */
-	uint8_t requested;	/* its last handle was given up */
 	uint8_t build_id_len;
-	uint8_t build_id[34];
+	uint8_t build_id[35];
 	uint32_t segments; /* used entries of segment[] */
 	struct {
 		uint64_t lo, hi; /* [lo, hi), page-rounded, ascending, disjoint */

@@ -15,8 +15,8 @@
 struct lgr_settings lgr_settings;
 const char *lgr_settings_text;
 
-static char words[LONGEST]; /* lgr_settings refers to it; cut into pieces */
-static char original[1024]; /* as given, for people */
+static char words[LONGEST] LGR_BIG; /* lgr_settings refers to it; cut into pieces */
+static char original[1024] LGR_BIG; /* as given, for people */
 
 /* The string NAME= in envp, behind the =. */
 static char *find(char **envp, const char *name)
@@ -115,14 +115,16 @@ static void apply(const char *value, char *own)
 
 void lgr_environment_read(char **envp)
 {
-	const size_t size = (size_t)1 << 20; /* more than twice what exec takes by default in strings */
+	const size_t size = (size_t)1
+			    << 20; /* more than twice what exec takes by default in strings */
 	char *own = find(envp, "LINGER="), *buffer;
 
 	lgr_settings_init(&lgr_settings);
 	if (own) {
 		apply(own, own);
 	} else if (!envp) {
-		buffer = lgr_sys_mmap(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+		buffer = lgr_sys_mmap(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				      -1);
 		if (buffer) {
 			const char *value = read_proc(buffer, size);
 

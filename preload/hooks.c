@@ -68,21 +68,16 @@ void lgr_before_dlmopen(Lmid_t ns, const char *file, int mode)
 	log_call(LGR_EV_CALL_DLMOPEN, 0, (uint64_t)ns, file);
 }
 
-void lgr_before_dlclose(void *handle)
+/* Who is closed, and whether for the last time: said in the log, so without one nobody asks. */
+static void log_close(void *handle)
 {
-	struct lgr_object *object;
+	struct lgr_object *object = NULL;
+	bool locked = lgr_lock(&lgr_lock_registry);
 	uint32_t flags;
 
-	if (!look_around())
-		return;
-	lgr_load_seen();
-	count(&lgr_region.calls_dlclose);
-	if (!lgr_lock(&lgr_lock_registry)) {
-		log_call(LGR_EV_CALL_DLCLOSE, 0, 0, NULL);
-		return;
-	}
 	/* A handle is the address of a link map; only one that is in the list is looked into. */
-	object = lgr_registry_find((uintptr_t)handle, UINT64_MAX);
+	if (locked)
+		object = lgr_registry_find((uintptr_t)handle, UINT64_MAX);
 	if (object) {
 		flags = atomic_load_explicit(&object->flags, memory_order_relaxed);
 		log_call(LGR_EV_CALL_DLCLOSE, object->id, 0, (const char *)(uintptr_t)object->path);
@@ -91,7 +86,18 @@ void lgr_before_dlclose(void *handle)
 	} else {
 		log_call(LGR_EV_CALL_DLCLOSE, 0, 0, NULL);
 	}
-	lgr_unlock(&lgr_lock_registry);
+	if (locked)
+		lgr_unlock(&lgr_lock_registry);
+}
+
+void lgr_before_dlclose(void *handle)
+{
+	if (!look_around())
+		return;
+	lgr_load_seen();
+	count(&lgr_region.calls_dlclose);
+	if (lgr_log_is_on())
+		log_close(handle);
 }
 
 /*

@@ -23,7 +23,7 @@
 #include "sys.h"
 #include "text.h"
 
-#define NAMESPACES 16 /* glibc's DL_NNS */
+#define NAMESPACES 16			 /* glibc's DL_NNS */
 #define LONGEST_STOP UINT64_C(100000000) /* ns that a fork waits for other threads' looks */
 
 /* All the state. */
@@ -100,7 +100,7 @@ static bool is_stand_in(const struct link_map *map)
 
 static void add(struct link_map *map, uint32_t namespace)
 {
-	static char buffer[2 * 4096]; /* guarded by lgr_lock_registry, as all here */
+	static char buffer[2 * 4096] LGR_BIG; /* guarded by lgr_lock_registry, as all here */
 	struct dl_find_object found = { 0 };
 	struct lgr_load load = {
 		.map = (uintptr_t)map,
@@ -132,14 +132,14 @@ static void add(struct link_map *map, uint32_t namespace)
 		 * one found (elf/dl-find_object.c). */
 		load.headers = seen.main_headers;
 		load.header_count = seen.main_header_count;
-		lgr_sys_readlink("/proc/self/exe", buffer, sizeof(buffer));
-		load.path = buffer;
+		load.path = lgr_log_exe();
 	} else {
 		load.path = absolute(map->l_name, buffer, sizeof(buffer));
 		if (!lgr_first(load.path, '/'))
 			load.flags |= LGR_FL_VDSO;
 	}
-	load.flags |= lgr_binding_settle(&load);
+	if (!seen.first) /* what stays for ever need not say when it comes and goes */
+		load.flags |= lgr_binding_settle(&load);
 	lgr_registry_add(&load);
 }
 
@@ -188,28 +188,30 @@ static void walk(bool only_new)
 		lgr_registry_sweep_end();
 }
 
-/* Called by dl_iterate_phdr for the first object; ends the iteration there. */
+/*
+ * Called by dl_iterate_phdr for the first object; ends the iteration there. seen's counts change only
+ * in here, under glibc's lock, so comparing them takes no lock of ours.
+ */
 static int look(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	uint64_t adds = info->dlpi_adds, subs = info->dlpi_subs;
-	bool changed, only_new;
+	bool only_new;
 
+	if (adds == seen.adds && subs == seen.subs && !seen.unfinished && !seen.first)
+		return 1;
 	if (!lgr_lock(&lgr_lock_registry))
 		return 1; /* a signal handler inside a walk: the next look will do */
 	if (seen.first) {
 		seen.main_headers = info->dlpi_phdr; /* the first object is the program */
 		seen.main_header_count = info->dlpi_phnum;
 	}
-	changed = adds != seen.adds || subs != seen.subs || seen.unfinished || seen.first;
 	/* With several namespaces subs is no count of removals any more: dl_iterate_phdr counts a
 	 * namespace's objects once for each of them. It still changes with every removal. */
 	only_new = subs == seen.subs && lgr_libc.debug->r_version == 1 && !seen.unfinished &&
 		   !seen.first;
-	if (changed) {
-		seen.unfinished = false;
-		atomic_store_explicit(&seen.closing, false, memory_order_relaxed);
-		walk(only_new);
-	}
+	seen.unfinished = false;
+	atomic_store_explicit(&seen.closing, false, memory_order_relaxed);
+	walk(only_new);
 	seen.adds = adds;
 	seen.subs = subs;
 	lgr_unlock(&lgr_lock_registry);

@@ -45,16 +45,22 @@ static __attribute__((noinline)) int ask_loader(uintptr_t address, uint64_t word
 	return 0;
 }
 
-EXPORT int linger_query_(const void *address, struct linger_info *ret)
+/* Nothing is in the pages unless linger is on, so a hit does not ask. */
+static __attribute__((noinline)) int not_found(uintptr_t address, uint64_t word,
+					       struct linger_info *ret)
 {
-	uint64_t word;
-
 	if (lgr_unlikely(!lgr_on()))
 		return -ENOSYS;
-	word = lgr_registry_lookup((uintptr_t)address);
-	if (lgr_likely(word && !(word & LGR_WORD_CHECK)))
-		return answer(word, ret);
 	if (!word && !atomic_load_explicit(&lgr_loads_pending, memory_order_relaxed))
 		return -ENOENT;
-	return ask_loader((uintptr_t)address, word, ret);
+	return ask_loader(address, word, ret);
+}
+
+EXPORT int linger_query_(const void *address, struct linger_info *ret)
+{
+	uint64_t word = lgr_pages_find((uintptr_t)address); /* lgr_registry_lookup, inlined */
+
+	if (lgr_likely(word && !(word & LGR_WORD_CHECK)))
+		return answer(word, ret);
+	return not_found((uintptr_t)address, word, ret);
 }

@@ -31,27 +31,6 @@ static void *nothing(void)
 	return NULL;
 }
 
-static uintptr_t symbol_in(const struct link_map *map, const char *name)
-{
-	struct lgr_elf elf;
-
-	lgr_elf_init(&elf, map->l_addr, map->l_ld);
-	return lgr_elf_symbol(&elf, name);
-}
-
-/* The first definition in the list from map on, and the object that has it. */
-static uintptr_t find_symbol(struct link_map *map, const char *name, struct link_map **ret_in)
-{
-	uintptr_t found = 0;
-
-	for (; map && !found; map = map->l_next) {
-		found = symbol_in(map, name);
-		if (found)
-			*ret_in = map;
-	}
-	return found;
-}
-
 /* _r_debug may be a program's own copy (a COPY relocation), but its r_map is right all the same. */
 static struct link_map *find_self(void)
 {
@@ -62,41 +41,65 @@ static struct link_map *find_self(void)
 	return map;
 }
 
-static int find_libc(struct link_map *self)
+/* What one object of the list has to offer; each is parsed once. */
+static void survey(struct link_map *map, bool behind, struct lgr_libc *found)
 {
-	struct link_map *libc = NULL, *in;
-	struct lgr_libc found = { .self = self, .head = _r_debug.r_map };
+	struct lgr_elf elf;
+	bool is_libc;
 
+	lgr_elf_init(&elf, map->l_addr, map->l_ld);
 	/* Names that nobody interposes; sanitizers have a __tls_get_addr of their own, for one. */
-	if (!find_symbol(found.head, "gnu_get_libc_version", &libc) ||
-	    !find_symbol(found.head, "_rtld_global", &found.ld_so))
-		return LGR_RSN_E_NO_NEXT;
-	found.environ = (char ***)find_symbol(found.head, "environ", &in);
-	found.debug = (struct r_debug *)symbol_in(found.ld_so, "_r_debug");
-#define X(member, name) found.member = (void *)symbol_in(libc, name);
+	is_libc = !found->version && lgr_elf_symbol(&elf, "gnu_get_libc_version");
+	if (!found->ld_so && lgr_elf_symbol(&elf, "_rtld_global")) {
+		found->ld_so = map;
+		found->debug = (struct r_debug *)lgr_elf_symbol(&elf, "_r_debug");
+	}
+	if (!found->environ)
+		found->environ = (char ***)lgr_elf_symbol(&elf, "environ");
+	for (int i = 0; i < LGR_REAL_COUNT && (behind || is_libc); i++) {
+		void *symbol = (void *)lgr_elf_symbol(&elf, names[i]);
+
+		if (behind && !lgr_real[i])
+			lgr_real[i] = symbol;
+		if (is_libc)
+			lgr_real_libc[i] = symbol;
+	}
+	if (!is_libc)
+		return;
+#define X(member, name) found->member = (void *)lgr_elf_symbol(&elf, name);
 	LGR_LIBC(X)
 #undef X
-	for (int i = 0; i < LGR_REAL_COUNT; i++)
-		lgr_real_libc[i] = (void *)symbol_in(libc, names[i]);
-	lgr_libc = found;
-	if (!found.find_object)
+}
+
+/* NONE, or what is missing. */
+static int judge(const struct lgr_libc *found)
+{
+	if (!found->self || !found->version || !found->debug)
+		return LGR_RSN_E_NO_NEXT;
+	if (!found->find_object)
 		return LGR_RSN_E_GLIBC;
-#define X(member, name) !found.member ||
-	return LGR_LIBC(X) !found.debug ? LGR_RSN_E_NO_NEXT : LGR_RSN_NONE;
+	for (int i = 0; i < LGR_REAL_COUNT; i++)
+		if (!lgr_real[i])
+			return LGR_RSN_E_NO_NEXT;
+#define X(member, name) !found->member ||
+	return LGR_LIBC(X) !found->ld_so ? LGR_RSN_E_NO_NEXT : LGR_RSN_NONE;
 #undef X
 }
 
 int lgr_real_resolve(void)
 {
-	struct link_map *self = find_self(), *in;
-	int reason = self ? find_libc(self) : LGR_RSN_E_NO_NEXT;
+	struct lgr_libc found = { .self = find_self(), .head = &_r_debug ? _r_debug.r_map : NULL };
+	bool behind = false;
+	int reason;
 
-	for (int i = 0; i < LGR_REAL_COUNT; i++) {
-		uintptr_t found = self ? find_symbol(self->l_next, names[i], &in) : 0;
-
-		if (!found && !reason)
-			reason = LGR_RSN_E_NO_NEXT;
-		lgr_real[i] = found ? (void *)found : (void *)nothing;
+	for (struct link_map *map = found.head; map; map = map->l_next) {
+		survey(map, behind, &found);
+		behind |= map == found.self;
 	}
+	reason = judge(&found);
+	lgr_libc = found;
+	for (int i = 0; i < LGR_REAL_COUNT; i++)
+		if (!lgr_real[i])
+			lgr_real[i] = (void *)nothing;
 	return reason;
 }

@@ -17,7 +17,7 @@
 #include "text.h"
 
 /* FILE of log:FILE as an absolute name: the program may change its directory before it forks. */
-static char log_file[4096];
+static char log_file[4096] LGR_BIG;
 
 static void start_log(void)
 {

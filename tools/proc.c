@@ -232,6 +232,20 @@ void lgr_proc_objects_deinit(struct lgr_proc_objects *objects)
 	free(objects->object);
 }
 
+/* Of the program itself the process keeps no path unless it logs: the kernel has it. */
+static void read_exe(pid_t pid, char **path)
+{
+	char name[64], exe[4096];
+	ssize_t n;
+
+	snprintf(name, sizeof(name), "/proc/%d/exe", (int)pid);
+	n = readlink(name, exe, sizeof(exe) - 1);
+	if (n < 0)
+		return;
+	free(*path);
+	*path = strndup(exe, (size_t)n);
+}
+
 /*
  * Completes the copy of the object whose slot is at @at: strings, handles, and last the id again,
  * since a slot that was reused meanwhile makes all of it worthless. 0: worthless; 1: good.
@@ -244,6 +258,10 @@ static int complete(const struct lgr_proc *proc, uint64_t at, struct lgr_proc_ob
 	int r;
 
 	r = read_string(proc->pid, object->path, object->path_len, &o->path);
+	if (r >= 0 && (object->flags & LGR_FL_MAIN) && !object->path_len)
+		read_exe(proc->pid, &o->path);
+	if (r >= 0 && !o->path)
+		r = -ENOMEM;
 	if (r >= 0)
 		r = read_string(proc->pid, object->soname, object->soname ? object->soname_len : 0,
 				&o->soname);
