@@ -193,7 +193,7 @@ static void read_headers(struct lgr_object *object, const struct lgr_load *load,
 	object->segments = 0;
 	object->bytes = 0;
 	for (size_t i = 0; i < n; i++) {
-		uintptr_t at = load->load + h[i].p_vaddr;
+		uintptr_t at = load->elf.load + h[i].p_vaddr;
 
 		if (h[i].p_type == PT_LOAD && h[i].p_memsz)
 			add_segment(object, lgr_page_down(at), lgr_page_up(at + h[i].p_memsz));
@@ -206,26 +206,25 @@ static void read_headers(struct lgr_object *object, const struct lgr_load *load,
 		object->lo = object->segment[0].lo;
 		object->hi = object->segment[object->segments - 1].hi;
 	}
-	object->build_id_len = (uint8_t)lgr_elf_build_id(load->load, h, n, object->build_id,
+	object->build_id_len = (uint8_t)lgr_elf_build_id(load->elf.load, h, n, object->build_id,
 							 sizeof(object->build_id));
 }
 
 static void read_dynamic(struct lgr_object *object, const struct lgr_load *load, uint32_t *flags)
 {
-	struct lgr_elf elf;
+	const struct lgr_elf *elf = &load->elf;
 
-	lgr_elf_init(&elf, load->load, load->dynamic);
-	object->soname = keep_string(elf.soname, &object->soname_len);
-	if (elf.flags_1 & DF_1_NODELETE)
+	object->soname = keep_string(elf->soname, &object->soname_len);
+	if (elf->flags_1 & DF_1_NODELETE)
 		*flags |= LGR_FL_NODELETE;
-	if (elf.flags_1 & DF_1_INITFIRST)
+	if (elf->flags_1 & DF_1_INITFIRST)
 		*flags |= LGR_FL_INITFIRST;
-	if (elf.flags & DF_STATIC_TLS)
+	if (elf->flags & DF_STATIC_TLS)
 		*flags |= LGR_FL_STATIC_TLS;
-	if (elf.textrel)
+	if (elf->textrel)
 		*flags |= LGR_FL_TEXTREL;
 	/* Of no interest in what is never unloaded, and libc has thousands of symbols. */
-	if (!(*flags & LGR_FL_STARTUP) && lgr_elf_has_unique(&elf))
+	if (!(*flags & LGR_FL_STARTUP) && lgr_elf_has_unique(elf))
 		*flags |= LGR_FL_UNIQUE;
 }
 

@@ -22,10 +22,9 @@
 
 /* What whoever walks the loader's list knows about an object. Strings are copied. */
 struct lgr_load {
-	uintptr_t map;	 /* the link map's address */
-	uint64_t serial; /* the loader's own number of the load, UINT64_MAX: not known */
-	uintptr_t load;	 /* l_addr */
-	const ElfW(Dyn) *dynamic;
+	uintptr_t map;		   /* the link map's address */
+	uint64_t serial;	   /* the loader's own number of the load, UINT64_MAX: not known */
+	struct lgr_elf elf;	   /* its image */
 	uintptr_t lo, hi;	   /* span of the mapping, for want of headers */
 	const ElfW(Phdr) *headers; /* NULL: not readable */
 	size_t header_count;

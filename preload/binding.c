@@ -67,7 +67,7 @@ static bool is_protected(const struct lgr_load *load, const uintptr_t *at)
 {
 	for (size_t i = 0; i < load->header_count; i++) {
 		const ElfW(Phdr) *h = &load->headers[i];
-		uintptr_t lo = load->load + h->p_vaddr;
+		uintptr_t lo = load->elf.load + h->p_vaddr;
 
 		if (h->p_type == PT_GNU_RELRO && (uintptr_t)at >= lgr_page_down(lo) &&
 		    (uintptr_t)at < lgr_page_down(lo + h->p_memsz))
@@ -118,11 +118,9 @@ static bool alone(void)
 uint32_t lgr_binding_settle(const struct lgr_load *load)
 {
 	struct found found = { .load = load };
-	struct lgr_elf elf;
 
-	lgr_elf_init(&elf, load->load, load->dynamic);
-	lgr_elf_slots(&elf, examine, &found);
+	lgr_elf_slots(&load->elf, examine, &found);
 	if (found.around && load->headers && load->namespace == 0 && alone())
-		lgr_elf_slots(&elf, rewrite, &found);
+		lgr_elf_slots(&load->elf, rewrite, &found);
 	return found.flags;
 }

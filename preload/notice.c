@@ -105,8 +105,6 @@ static void add(struct link_map *map, uint32_t namespace)
 	struct lgr_load load = {
 		.map = (uintptr_t)map,
 		.serial = lgr_field_serial(map),
-		.load = map->l_addr,
-		.dynamic = map->l_ld,
 		.namespace = namespace,
 	};
 
@@ -119,6 +117,7 @@ static void add(struct link_map *map, uint32_t namespace)
 		seen.unfinished = true;
 		return;
 	}
+	lgr_elf_init(&load.elf, map->l_addr, map->l_ld);
 	load.lo = (uintptr_t)found.dlfo_map_start;
 	load.hi = (uintptr_t)found.dlfo_map_end;
 	load.headers = lgr_elf_headers(load.lo, load.hi, &load.header_count);

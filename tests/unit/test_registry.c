@@ -21,7 +21,6 @@ static struct lgr_load load_at(uintptr_t map, uintptr_t lo, uintptr_t size)
 	return (struct lgr_load){
 		.map = map,
 		.serial = map,
-		.load = lo,
 		.lo = lo,
 		.hi = lo + size,
 		.path = "/x/liba.so",
@@ -147,8 +146,7 @@ static void segments_come_from_the_program_headers(void **state)
 	load.lo = (uintptr_t)found.dlfo_map_start;
 	load.hi = (uintptr_t)found.dlfo_map_end;
 	load.headers = lgr_elf_headers(load.lo, load.hi, &load.header_count);
-	load.load = _r_debug.r_map->l_addr;
-	load.dynamic = _r_debug.r_map->l_ld;
+	lgr_elf_init(&load.elf, _r_debug.r_map->l_addr, _r_debug.r_map->l_ld);
 	object = lgr_registry_add(&load);
 	assert_true(object->segments >= 1);
 	assert_int_equal(object->segment[0].lo, load.lo);
