@@ -18,10 +18,16 @@
 #define R_GOT R_AARCH64_GLOB_DAT
 #endif
 
-/* glibc relocates d_ptr in place, but not that of the vDSO, which it cannot write. */
+/*
+ * glibc relocates d_ptr in place, but not that of the vDSO, which it cannot write. The difference is
+ * signed: an object linked at a high address and mapped below it has a load address that is, in
+ * effect, negative.
+ */
 static uintptr_t pointer(const struct lgr_elf *elf, const ElfW(Dyn) *d)
 {
-	return d->d_un.d_ptr < elf->load ? elf->load + d->d_un.d_ptr : d->d_un.d_ptr;
+	bool relocated = (intptr_t)(d->d_un.d_ptr - elf->load) >= 0;
+
+	return relocated ? d->d_un.d_ptr : elf->load + d->d_un.d_ptr;
 }
 
 void lgr_elf_init(struct lgr_elf *elf, uintptr_t load, const ElfW(Dyn) *dynamic)
@@ -127,21 +133,28 @@ static uint32_t find_sysv(const struct lgr_elf *elf, const char *name)
 	return 0;
 }
 
-uintptr_t lgr_elf_symbol(const struct lgr_elf *elf, const char *name)
+const ElfW(Sym) *lgr_elf_find(const struct lgr_elf *elf, const char *name)
 {
 	uint32_t i = 0;
-	uintptr_t address;
 
 	if (!elf->symbols || !elf->strings)
-		return 0;
+		return NULL;
 	if (elf->gnu_hash)
 		i = find_gnu(elf, name);
 	else if (elf->sysv_hash)
 		i = find_sysv(elf, name);
-	if (!i)
+	return i ? &elf->symbols[i] : NULL;
+}
+
+uintptr_t lgr_elf_symbol(const struct lgr_elf *elf, const char *name)
+{
+	const ElfW(Sym) *symbol = lgr_elf_find(elf, name);
+	uintptr_t address;
+
+	if (!symbol)
 		return 0;
-	address = elf->load + elf->symbols[i].st_value;
-	if (ELF64_ST_TYPE(elf->symbols[i].st_info) == STT_GNU_IFUNC)
+	address = elf->load + symbol->st_value;
+	if (ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC)
 		address = ((uintptr_t(*)(void))address)();
 	return address;
 }

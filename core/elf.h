@@ -36,10 +36,11 @@ struct lgr_elf {
 /* From a link map's l_addr and l_ld. Cannot fail: what is absent stays NULL or 0. */
 void lgr_elf_init(struct lgr_elf *elf, uintptr_t load, const ElfW(Dyn) *dynamic);
 
-/*
- * The address of the definition of name that a new reference without a version would get: the
- * default version of it (GNU IFUNCs are resolved). 0: not defined there.
- */
+/* The definition of name that a new reference without a version would get: the default version of
+ * it. NULL: not defined there. */
+const ElfW(Sym) *lgr_elf_find(const struct lgr_elf *elf, const char *name);
+
+/* Its address, 0: not defined there. A GNU IFUNC is resolved, that is, called. */
 uintptr_t lgr_elf_symbol(const struct lgr_elf *elf, const char *name);
 
 /* Defines an STB_GNU_UNIQUE symbol. Reads the whole symbol table. */

@@ -38,7 +38,7 @@ extern int linger_query_(const void *address, struct linger_info *ret) __attribu
 
 /*
  * linger_query - which loaded object is this address in?
- * @address: any address; need not be mapped. A segment's end is outside.
+ * @address: any address; need not be mapped. Segments are whole pages; a segment's end is outside.
  *
  * Returns 0, or -ENOENT (in no loaded object: heap, stack, JIT code, unmapped), -ENOSYS (linger is
  * absent or switched off).
@@ -50,10 +50,11 @@ extern int linger_query_(const void *address, struct linger_info *ret) __attribu
  *
  * Wait-free, MT-safe, async-signal-safe; takes no lock, allocates nothing, leaves errno and dlerror
  * alone. May be called from constructors, signal handlers, a collector's pause.
- * Two loads when linger is up to date. While a dlopen is under way, an address that linger does not
- * know also costs one _dl_find_object() (glibc manual, "Dynamic Linker Introspection"), and so does
+ * Two loads when linger is up to date. From a dlopen until the same thread's next dl* call (or its
+ * library's notice), an address that linger does not know also costs one _dl_find_object() (glibc manual, "Dynamic Linker Introspection"), and so does
  * one in an object that is being closed or does not say when it is. An object that has no _init and
- * was opened by a call that bypasses linger is found from the next dl* call of the program on.
+ * was opened by a call that bypasses linger is found from the next dl* call of the program on; until
+ * then, if it was given the very place of another such object, the answer may be that one's.
  * Absent: -ENOSYS.
  */
 static inline int linger_query(const void *address, struct linger_info *ret)

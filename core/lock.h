@@ -33,9 +33,17 @@ extern struct lgr_lock lgr_lock_log;	  /* log.c: opening a log file, not writing
 
 /*
  * Waits for the lock. Returns false, without it, when this very thread holds it already (a signal
- * handler interrupted the holder). MT-safe; async-signal-safe in that sense.
+ * handler interrupted the holder), or when a fork has held it for a tenth of a second: fork takes
+ * locks of the C library behind ours, stdio's for one, which this thread may have. MT-safe;
+ * async-signal-safe in that sense.
  */
 bool lgr_lock(struct lgr_lock *lock);
+
+/* For the fork itself, around which the locks are held: waits however long it takes. */
+bool lgr_lock_for_fork(struct lgr_lock *lock);
+void lgr_lock_fork_begins(void);
+void lgr_lock_fork_ends(bool in_child);
+
 void lgr_unlock(struct lgr_lock *lock);
 bool lgr_lock_held(const struct lgr_lock *lock);
 

@@ -317,7 +317,8 @@ static void remove_object(struct lgr_object *object)
 	unpublish(object);
 	table_remove(object);
 	/* Commit: the slot is free. What it still holds means nothing to a reader any more. */
-	atomic_store_explicit(&object->id, 0, memory_order_release);
+	atomic_store_explicit(&object->id, 0, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release); /* nothing below is seen under the old id */
 	drop_string(object->path, object->path_len);
 	drop_string(object->soname, object->soname_len);
 	reg.objects--;
@@ -347,7 +348,7 @@ void lgr_registry_request(struct lgr_object *object)
 
 	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
 	log_event(object, LGR_EV_REQUEST, LGR_RSN_NONE);
-	if (flags & (LGR_FL_NODELETE | LGR_FL_UNIQUE))
+	if (flags & LGR_FL_NODELETE)
 		log_event(object, LGR_EV_KEEP, LGR_RSN_NODELETE);
 }
 

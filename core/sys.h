@@ -167,9 +167,11 @@ static inline uint32_t lgr_sys_gettid(void)
 	return (uint32_t)lgr_syscall(__NR_gettid, 0, 0, 0, 0, 0, 0);
 }
 
-static inline void lgr_sys_futex(const void *word, int op, uint32_t value)
+/* timeout: relative, NULL for ever; for FUTEX_WAIT alone. */
+static inline void lgr_sys_futex(const void *word, int op, uint32_t value,
+				 const struct timespec *timeout)
 {
-	lgr_syscall(__NR_futex, (long)word, op, value, 0, 0, 0);
+	lgr_syscall(__NR_futex, (long)word, op, value, (long)timeout, 0, 0);
 }
 
 static inline uint64_t lgr_sys_clock(int clock)

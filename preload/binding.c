@@ -90,6 +90,24 @@ static bool write_slot(const struct lgr_load *load, uintptr_t *at, uintptr_t val
 	return true;
 }
 
+/*
+ * Nobody in the base namespace but we and libc defines the name: then a slot that is not bound yet
+ * would be bound to one of the two. The walk that brought us here keeps the list as it is.
+ */
+static bool only_libc_has(const char *name)
+{
+	for (const struct link_map *map = lgr_libc.head; map; map = map->l_next) {
+		struct lgr_elf elf;
+
+		if (map == lgr_libc.self || map == lgr_libc.libc)
+			continue;
+		lgr_elf_init(&elf, map->l_addr, map->l_ld);
+		if (lgr_elf_find(&elf, name))
+			return false;
+	}
+	return true;
+}
+
 static bool rewrite(void *arg, const struct lgr_slot *slot)
 {
 	struct found *found = arg;
@@ -98,8 +116,10 @@ static bool rewrite(void *arg, const struct lgr_slot *slot)
 
 	if (i == LGR_REAL_COUNT)
 		return true;
-	/* A slot that waits for its first call leads back into the object's own PLT. */
-	unbound = slot->jump && *slot->at >= found->load->lo && *slot->at < found->load->hi;
+	/* A slot that waits for its first call leads back into the object's own PLT; as does one
+	 * that is bound to a definition of the object's own. */
+	unbound = slot->jump && *slot->at >= found->load->lo && *slot->at < found->load->hi &&
+		  only_libc_has(slot->name);
 	if ((unbound || *slot->at == (uintptr_t)lgr_real_libc[i]) &&
 	    write_slot(found->load, slot->at, interposed[i].ours) && i == LGR_REAL___cxa_finalize)
 		found->flags |= LGR_FL_FINISHES;

@@ -93,8 +93,8 @@ static uint32_t find_serial(void)
 	uint64_t loads = 0;
 
 	lgr_libc.dl_iterate_phdr(loads_so_far, &loads);
-	/* Farther than WORDS, since it is at the structure's end; still inside on every version. */
-	for (uint32_t offset = sizeof(struct link_map); offset < 1280; offset += sizeof(uint64_t)) {
+	/* The last field, at 1184 (2.35 to 2.38) or 1208 (to 2.42); 1224 at most on aarch64. */
+	for (uint32_t offset = sizeof(struct link_map); offset < 1232; offset += sizeof(uint64_t)) {
 		if (!counts_loads(lgr_libc.head, offset, loads))
 			continue;
 		if (at)
@@ -131,7 +131,9 @@ void lgr_fields_probe(void)
 	if (!atomic_load_explicit(&libc_is_ready, memory_order_relaxed) ||
 	    atomic_exchange_explicit(&done, true, memory_order_relaxed))
 		return;
-	lgr_region.opencount_offset = find_handles();
+	/* Another thread may change a word of the map between the snapshots; not for ever. */
+	for (int tries = 0; tries < 4 && !lgr_region.opencount_offset; tries++)
+		lgr_region.opencount_offset = find_handles();
 	if (!lgr_region.opencount_offset)
 		lgr_log_error(LGR_RSN_E_FIELDS, "l_direct_opencount");
 }

@@ -2,17 +2,17 @@
  * fork.c - what the child of a fork must find right.
  *
  * The child has one thread, the caller of fork. So that it does not inherit a lock that another
- * thread held, nor a registry in the middle of a change, our locks are taken around the fork. Ours
- * are leaves: whoever holds one is soon done. vfork and _Fork run no handlers: the child of the
+ * thread held, nor a registry in the middle of a change, our locks are taken around the fork: whoever
+ * has one is soon done, and whoever waits for one meanwhile gives up (lock.h). vfork and _Fork run no handlers: the child of the
  * first shares our memory and changes nothing; that of the second finds out in log.c.
  * SPDX-License-Identifier: MIT
  */
+#include "loader.h"
 #include "lock.h"
 #include "log.h"
 #include "notice.h"
 #include "real.h"
 #include "start.h"
-#include "sys.h"
 
 /*
  * Takes a lock, unless this thread has it already: a signal handler forks inside our own code, or
@@ -26,7 +26,7 @@ static struct taken registry = { &lgr_lock_registry, 0 }, log_file = { &lgr_lock
 
 static void take(struct taken *taken)
 {
-	if (!lgr_lock(taken->lock))
+	if (!lgr_lock_for_fork(taken->lock))
 		taken->nested++;
 }
 
@@ -42,32 +42,29 @@ static void before(void)
 {
 	if (lgr_on())
 		lgr_look_if_closing();
-	lgr_looks_stop();
+	lgr_lock_fork_begins();
 	take(&registry);
 	take(&log_file);
 }
 
-static void after(bool child)
+static void after(void)
 {
 	give_back(&log_file);
 	give_back(&registry);
-	lgr_looks_go_on(child);
-}
-
-static void in_parent(void)
-{
-	after(false);
+	lgr_lock_fork_ends(false);
 }
 
 static void in_child(void)
 {
-	after(true);
-	lgr_region.pid = lgr_sys_getpid();
+	give_back(&log_file);
+	give_back(&registry);
+	lgr_lock_fork_ends(true);
+	lgr_loader_forked();
 	lgr_loads_forked();
 	lgr_log_forked();
 }
 
 int lgr_fork_register(void)
 {
-	return lgr_libc.register_atfork(before, in_parent, in_child, NULL);
+	return lgr_libc.register_atfork(before, after, in_child, NULL);
 }

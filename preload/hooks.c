@@ -46,7 +46,8 @@ static bool look_around(void)
 	if (!lgr_ready())
 		return false;
 	lgr_fields_probe();
-	lgr_look();
+	if (lgr_look())
+		lgr_load_seen();
 	return true;
 }
 
@@ -94,7 +95,6 @@ void lgr_before_dlclose(void *handle)
 {
 	if (!look_around())
 		return;
-	lgr_load_seen();
 	count(&lgr_region.calls_dlclose);
 	if (lgr_log_is_on())
 		log_close(handle);
@@ -107,10 +107,8 @@ void lgr_before_dlclose(void *handle)
  */
 static void before_lookup(void)
 {
-	if (lgr_ready() && lgr_unlikely(lgr_load_unannounced())) {
-		lgr_look();
+	if (lgr_ready() && lgr_unlikely(lgr_load_unannounced()) && lgr_look())
 		lgr_load_seen();
-	}
 }
 
 void lgr_before_dlsym(void *handle, const char *name)

@@ -10,10 +10,9 @@
  */
 #include "notice.h"
 
-#include <linux/futex.h>
-
 #include "binding.h"
 #include "fields.h"
+#include "loader.h"
 #include "lock.h"
 #include "log.h"
 #include "pages.h"
@@ -23,8 +22,7 @@
 #include "sys.h"
 #include "text.h"
 
-#define NAMESPACES 16			 /* glibc's DL_NNS */
-#define LONGEST_STOP UINT64_C(100000000) /* ns that a fork waits for other threads' looks */
+#define NAMESPACES 16 /* glibc's DL_NNS */
 
 /* All the state. */
 static struct {
@@ -32,7 +30,8 @@ static struct {
 	struct link_map *tail[NAMESPACES]; /* last object of each list then; valid while subs is */
 	bool first;			   /* the walk at start */
 	_Atomic bool closing; /* since the last walk an object's destructors ran to their end */
-	bool unfinished; /* the last walk passed an object whose load has not come far enough */
+	_Atomic bool
+		unfinished; /* the last walk passed an object whose load has not come far enough */
 	const ElfW(Phdr) *main_headers; /* the program's own, as the loader has them */
 	size_t main_header_count;
 } seen = { .first = true };
@@ -51,8 +50,8 @@ void lgr_load_begins(bool announced)
 
 void lgr_load_seen(void)
 {
-	if (pending != NONE)
-		atomic_fetch_sub_explicit(&lgr_loads_pending, 1, memory_order_relaxed);
+	if (pending != NONE) /* pairs with the acquire in linger_query_ */
+		atomic_fetch_sub_explicit(&lgr_loads_pending, 1, memory_order_release);
 	pending = NONE;
 }
 
@@ -217,74 +216,32 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 	return 1;
 }
 
-/*
- * The gate. A fork while another thread is inside dl_iterate_phdr would leave glibc's
- * dl_load_write_lock taken in the child for ever: unlike the loader's other locks fork does not
- * renew it (posix/fork.c), and the child would be stuck at its next dl* call or in exit(3). Without
- * linger that needs a load at that very moment; with it any dlopen or dlclose would do.
- */
-static struct {
-	_Atomic uint32_t inside; /* threads in a look */
-	_Atomic uint32_t closed; /* forks under way */
-} gate;
-static __thread uint32_t looking, stopping; /* this thread's share, counted: handlers nest */
-
-static void enter(void)
+bool lgr_look(void)
 {
-	uint32_t closed;
-
-	for (;;) {
-		/* pairs with the addition in lgr_looks_stop: one of the two sees the other */
-		atomic_fetch_add(&gate.inside, 1);
-		closed = atomic_load(&gate.closed);
-		if (!closed || stopping || looking)
-			break;
-		atomic_fetch_sub(&gate.inside, 1);
-		lgr_sys_futex(&gate.closed, FUTEX_WAIT_PRIVATE, closed);
-	}
-	looking++;
-}
-
-static void leave(void)
-{
-	looking--;
-	atomic_fetch_sub(&gate.inside, 1);
-}
-
-void lgr_look(void)
-{
-	enter();
+	/* Inside our own code, or somebody is inside the list: the next look will do. */
+	if (lgr_lock_held(&lgr_lock_registry) || lgr_lock_held(&lgr_lock_log) || !lgr_loader_try())
+		return false;
 	lgr_libc.dl_iterate_phdr(look, NULL);
-	leave();
+	lgr_loader_unlock();
+	return true;
 }
 
-void lgr_looks_stop(void)
+/*
+ * In a load this thread has the loader's other lock, without which the list does not change either
+ * (elf/dl-open.c, elf/dl-close.c), so nothing need be waited for. The counts of the list are not
+ * known then; the next look compares all of it.
+ */
+static void look_in_load(void)
 {
-	uint64_t end = 0;
-
-	stopping++;
-	atomic_fetch_add(&gate.closed, 1);
-	/* A thread in there may be waiting for a dl_iterate_phdr of the program's, and that for us. */
-	while (atomic_load(&gate.inside) > looking) {
-		uint64_t now = lgr_sys_clock(CLOCK_MONOTONIC);
-
-		if (!end)
-			end = now + LONGEST_STOP;
-		if (now > end)
-			return;
-		lgr_syscall(__NR_sched_yield, 0, 0, 0, 0, 0, 0);
-	}
-}
-
-void lgr_looks_go_on(bool in_child)
-{
-	stopping--;
-	if (in_child) {
-		atomic_store(&gate.inside, looking);
-		atomic_store(&gate.closed, stopping);
-	} else {
-		atomic_fetch_sub(&gate.closed, 1);
-		lgr_sys_futex(&gate.closed, FUTEX_WAKE_PRIVATE, INT32_MAX);
+	if (lgr_lock_held(&lgr_lock_log))
+		return;
+	if (lgr_loader_try()) {
+		lgr_libc.dl_iterate_phdr(look, NULL);
+		lgr_loader_unlock();
+	} else if (lgr_lock(&lgr_lock_registry)) {
+		walk(false);
+		atomic_store_explicit(&seen.unfinished, true, memory_order_relaxed);
+		lgr_unlock(&lgr_lock_registry);
 	}
 }
 
@@ -296,7 +253,7 @@ void lgr_look_if_closing(void)
 
 void lgr_look_first(void)
 {
-	lgr_look();
+	lgr_libc.dl_iterate_phdr(look, NULL);
 	seen.first = false;
 }
 
@@ -309,7 +266,7 @@ void lgr_notice(const void *caller)
 	/* The first of a load takes in all of it; for the others this is where it ends. */
 	if (word && lgr_word_state(word) == LGR_ST_LIVE && !(word & LGR_WORD_CHECK))
 		return;
-	lgr_look();
+	look_in_load();
 	lgr_load_seen();
 }
 

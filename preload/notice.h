@@ -14,23 +14,17 @@
 /*
  * lgr_look - brings the registry up to date with the loader's list.
  *
- * Cheap when nothing changed (one dl_iterate_phdr that stops at its first object: 21 ns). Takes the
- * loader's write lock, as any load does. Does nothing when the calling thread is already in here.
+ * Cheap when nothing changed (one dl_iterate_phdr that stops at its first object). Never waits: while
+ * another thread is inside the list, in dl_iterate_phdr for one, it is left to the next look.
+ * Returns whether it looked.
  */
-void lgr_look(void);
+bool lgr_look(void);
 
 /*
  * The same, but only if an object is known to be about to leave. Before a fork: otherwise parent and
  * child would both find it gone, and log it.
  */
 void lgr_look_if_closing(void);
-
-/*
- * Around a fork: waits until no other thread is inside a look, for a tenth of a second at most, and
- * makes those wait that come now. In the child the other threads, and their looks, are gone.
- */
-void lgr_looks_stop(void);
-void lgr_looks_go_on(bool in_child);
 
 /* The first look, at start: whatever is loaded now was loaded before main. */
 void lgr_look_first(void);

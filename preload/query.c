@@ -22,25 +22,44 @@ static int answer(uint64_t word, struct linger_info *ret)
 	return 0;
 }
 
+/* Is the word's object the one of this link map? Its slot may be given away while we look. */
+static bool names(uint64_t word, const struct link_map *map)
+{
+	const struct lgr_object *object = lgr_registry_object(word);
+
+	return object && object->map == (uintptr_t)map && lgr_registry_object(word) == object;
+}
+
+static bool in_segment(const struct lgr_object *object, uintptr_t address)
+{
+	for (uint32_t i = 0; i < object->segments; i++)
+		if (address >= object->segment[i].lo && address < object->segment[i].hi)
+			return true;
+	return false;
+}
+
 /*
  * The registry alone cannot tell: the object may have been unmapped already (word), or be in the
- * middle of its loading (no word). glibc's own table can, without a lock: it has an object before its
- * relocation and loses it with its unmapping (elf/dl-open.c, elf/dl-close.c).
+ * middle of its loading (no word). glibc's own table can, without a lock: it has an object from the
+ * end of its relocation until its unmapping (elf/dl-open.c, elf/dl-close.c).
  */
 static __attribute__((noinline)) int ask_loader(uintptr_t address, uint64_t word,
 						struct linger_info *ret)
 {
-	const struct lgr_object *object = lgr_registry_object(word);
+	const struct lgr_object *object;
 	struct dl_find_object found;
+	uint64_t first;
 
 	if (lgr_libc.find_object((void *)address, &found) != 0)
 		return -ENOENT;
-	if (object && object->map == (uintptr_t)found.dlfo_link_map)
+	if (word && names(word, found.dlfo_link_map))
 		return answer(word, ret);
-	/* The table has one range for each object, holes and all. */
-	object = lgr_registry_object(lgr_registry_lookup((uintptr_t)found.dlfo_map_start));
-	if (!word && object && object->map == (uintptr_t)found.dlfo_link_map)
-		return -ENOENT;
+	/* Registered since? The table has one range for each object, holes and all. */
+	first = lgr_registry_lookup((uintptr_t)found.dlfo_map_start);
+	if (!word && names(first, found.dlfo_link_map)) {
+		object = lgr_registry_object(first);
+		return object && in_segment(object, address) ? answer(first, ret) : -ENOENT;
+	}
 	*ret = (struct linger_info){ .state = LINGER_LOADING };
 	return 0;
 }
@@ -49,10 +68,20 @@ static __attribute__((noinline)) int ask_loader(uintptr_t address, uint64_t word
 static __attribute__((noinline)) int not_found(uintptr_t address, uint64_t word,
 					       struct linger_info *ret)
 {
+	bool pending;
+
 	if (lgr_unlikely(!lgr_on()))
 		return -ENOSYS;
-	if (!word && !atomic_load_explicit(&lgr_loads_pending, memory_order_relaxed))
-		return -ENOENT;
+	if (!word) {
+		/* A load that was registered since the first lookup is pending no more, but then the
+		 * second one sees it. pairs with the release in lgr_load_seen */
+		pending = atomic_load_explicit(&lgr_loads_pending, memory_order_acquire);
+		word = lgr_registry_lookup(address);
+		if (!word && !pending)
+			return -ENOENT;
+		if (word && !(word & LGR_WORD_CHECK))
+			return answer(word, ret);
+	}
 	return ask_loader(address, word, ret);
 }
 

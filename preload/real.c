@@ -18,6 +18,7 @@
 
 void *lgr_real[LGR_REAL_COUNT], *lgr_real_libc[LGR_REAL_COUNT];
 struct lgr_libc lgr_libc;
+_Atomic bool lgr_real_known;
 
 static const char *const names[] = {
 #define X(name) #name,
@@ -44,14 +45,18 @@ static struct link_map *find_self(void)
 /* What one object of the list has to offer; each is parsed once. */
 static void survey(struct link_map *map, bool behind, struct lgr_libc *found)
 {
+	const ElfW(Sym) *global;
 	struct lgr_elf elf;
 	bool is_libc;
 
 	lgr_elf_init(&elf, map->l_addr, map->l_ld);
 	/* Names that nobody interposes; sanitizers have a __tls_get_addr of their own, for one. */
 	is_libc = !found->version && lgr_elf_symbol(&elf, "gnu_get_libc_version");
-	if (!found->ld_so && lgr_elf_symbol(&elf, "_rtld_global")) {
+	global = found->ld_so ? NULL : lgr_elf_find(&elf, "_rtld_global");
+	if (global) {
 		found->ld_so = map;
+		found->rtld_global = map->l_addr + global->st_value;
+		found->rtld_global_size = global->st_size;
 		found->debug = (struct r_debug *)lgr_elf_symbol(&elf, "_r_debug");
 	}
 	if (!found->environ)
@@ -66,6 +71,7 @@ static void survey(struct link_map *map, bool behind, struct lgr_libc *found)
 	}
 	if (!is_libc)
 		return;
+	found->libc = map;
 #define X(member, name) found->member = (void *)lgr_elf_symbol(&elf, name);
 	LGR_LIBC(X)
 #undef X
@@ -101,5 +107,7 @@ int lgr_real_resolve(void)
 	for (int i = 0; i < LGR_REAL_COUNT; i++)
 		if (!lgr_real[i])
 			lgr_real[i] = (void *)nothing;
+	/* pairs with the acquire in lgr_ready */
+	atomic_store_explicit(&lgr_real_known, true, memory_order_release);
 	return reason;
 }

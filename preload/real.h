@@ -9,6 +9,8 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "base.h"
 
@@ -31,23 +33,32 @@ extern void *lgr_real[LGR_REAL_COUNT];
 /* libc's own definitions: what lgr_real holds, too, unless somebody else interposes behind us. */
 extern void *lgr_real_libc[LGR_REAL_COUNT];
 
+/* Set once both tables are filled in. */
+extern _Atomic bool lgr_real_known;
+
 /* What linger itself calls, taken from libc directly: nobody's wrapper runs. */
 #define LGR_LIBC(X)                                                                                \
 	X(dl_iterate_phdr, "dl_iterate_phdr")                                                      \
 	X(find_object, "_dl_find_object")                                                          \
 	X(dlopen, "dlopen")                                                                        \
+	X(trylock, "pthread_mutex_trylock")                                                        \
+	X(unlock, "pthread_mutex_unlock")                                                          \
 	X(register_atfork, "__register_atfork")                                                    \
 	X(version, "gnu_get_libc_version")
 
 struct lgr_libc {
 	struct link_map *self; /* the shim's own */
 	struct link_map *head; /* the program's: first of the base namespace */
-	struct link_map *ld_so;
+	struct link_map *ld_so, *libc;
+	uintptr_t rtld_global; /* ld.so's _rtld_global, its state */
+	size_t rtld_global_size;
 	char ***environ;       /* the program's variable of that name */
 	struct r_debug *debug; /* ld.so's own, not a program's copy of it */
 	int (*dl_iterate_phdr)(int (*)(struct dl_phdr_info *, size_t, void *), void *);
 	int (*find_object)(void *, struct dl_find_object *);
 	void *(*dlopen)(const char *, int);
+	int (*trylock)(pthread_mutex_t *);
+	int (*unlock)(pthread_mutex_t *);
 	int (*register_atfork)(void (*)(void), void (*)(void), void (*)(void), void *);
 	const char *(*version)(void);
 };

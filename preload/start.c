@@ -10,6 +10,7 @@
 
 #include "environment.h"
 #include "fields.h"
+#include "loader.h"
 #include "log.h"
 #include "notice.h"
 #include "real.h"
@@ -76,7 +77,8 @@ static enum lgr_reason start(char **envp)
 	/* 4. The log, so that everything below can be said. */
 	start_log();
 	report_settings();
-	/* 5. The loader's private fields. */
+	/* 5. The loader's private lock and fields. */
+	lgr_loader_find_lock();
 	lgr_fields_find();
 	/* 6. What is loaded already. */
 	lgr_look_first();
@@ -109,7 +111,7 @@ bool lgr_ready(void)
 		return true;
 	lgr_start(NULL);
 	/* Another thread may be starting: then this call goes through unseen, but it goes through. */
-	if (!lgr_real[0])
+	if (!atomic_load_explicit(&lgr_real_known, memory_order_acquire))
 		lgr_real_resolve();
 	return lgr_on();
 }

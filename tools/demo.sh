@@ -52,7 +52,7 @@ exec 3>"$tmp/go"
 until grep -q SQLite "$tmp/live"; do
 	kill -0 "$tcl" 2>/dev/null || die "tclsh ended early"
 done
-"$linger" ls "$tcl" | cut -c -150 | sed 's/^/     /'
+"$linger" ls "$tcl" | sed 's/^/     /'
 echo >&3
 wait "$tcl" || die "tclsh failed"
 tcl=
