@@ -83,8 +83,9 @@ static inline bool linger_is_here(void)
 /* What linger says of an address, in a word: a state's name or an error's. */
 static inline const char *word_of(int r, const struct linger_info *info)
 {
-	static const char *const states[] = { "?",    "loading",   "live",
-					      "kept", "condemned", "closing" };
+	static const char *const states[] = {
+		"?", "loading", "live", "kept", "condemned", "closing"
+	};
 
 	if (r == -ENOENT)
 		return "nobody's";
@@ -141,7 +142,8 @@ static inline void check_maps(void)
 		if (path && (strstr(path, ".so") || strstr(path, "/host_"))) {
 			check(r == 0 && info.id, "%s at %lx is %s", path, lo, word_of(r, &info));
 			r = linger_query((const void *)(hi - 4096), &info);
-			check(r == 0 && info.id, "%s at %lx is %s", path, hi - 4096, word_of(r, &info));
+			check(r == 0 && info.id, "%s at %lx is %s", path, hi - 4096,
+			      word_of(r, &info));
 			files++;
 		} else if (strstr(line, "[heap]") || strstr(line, "[stack]")) {
 			check(r == -ENOENT, "%s is %s", line, word_of(r, &info));

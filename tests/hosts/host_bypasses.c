@@ -63,7 +63,7 @@ static void with_handle(const char *path)
 	other_open = (void *(*)(const char *, int))(uintptr_t)symbol(libc, "dlopen");
 	other_close = (int (*)(void *))(uintptr_t)symbol(libc, "dlclose");
 	check(!linger_is_here() || id_at((void *)(uintptr_t)other_open) ==
-				    id_at((void *)(uintptr_t)symbol(libc, "puts")),
+					   id_at((void *)(uintptr_t)symbol(libc, "puts")),
 	      "dlsym(libc) gave what is not libc's");
 	open_and_close(path, true);
 	close_handle(libc);
@@ -72,8 +72,8 @@ static void with_handle(const char *path)
 /* libc gives a module up after some calls more; which ones it keeps is its business. */
 static void with_iconv(void)
 {
-	static const char *const sets[] = { "ISO-8859-15", "KOI8-R", "CP1251", "EUC-JP", "BIG5",
-					    "ISO-8859-2", "CP437", "SHIFT_JIS" };
+	static const char *const sets[] = { "ISO-8859-15", "KOI8-R",	 "CP1251", "EUC-JP",
+					    "BIG5",	   "ISO-8859-2", "CP437",  "SHIFT_JIS" };
 
 	for (int i = 0; i < 64; i++) {
 		iconv_t c = iconv_open("UTF-8", sets[i % 8]);
@@ -114,7 +114,8 @@ static void with_namespaces(const char *path)
 			uint64_t id = id_at(anchors[i]);
 
 			check(id > last || !linger_is_here(), "the id did not rise");
-			check(!linger_is_here() || id_at(libcs[i]) != id_at((void *)(uintptr_t)puts),
+			check(!linger_is_here() ||
+				      id_at(libcs[i]) != id_at((void *)(uintptr_t)puts),
 			      "two copies of libc have one id");
 			last = id;
 		}

@@ -53,7 +53,8 @@ int main(int argc, char **argv)
 	/* Otherwise this shows nothing. */
 	check(same_map && same_range, "link map reused %d times, range %d times", same_map,
 	      same_range);
-	check(late - early <= 64, "%ld KiB after 100 cycles, %ld KiB after %d", early, late, cycles);
+	check(late - early <= 64, "%ld KiB after 100 cycles, %ld KiB after %d", early, late,
+	      cycles);
 	puts("done");
 	return 0;
 }

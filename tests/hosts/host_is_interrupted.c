@@ -114,7 +114,8 @@ int main(int argc, char **argv)
 	timer_settime(timer, 0, &never, NULL);
 	check(signals > 10, "only %lu signals", (unsigned long)signals);
 	check(!forks || children, "no forks");
-	fprintf(stderr, "# %lu signals, %lu children, live %lu, closing %lu, loading %lu, nobody %lu\n",
+	fprintf(stderr,
+		"# %lu signals, %lu children, live %lu, closing %lu, loading %lu, nobody %lu\n",
 		(unsigned long)signals, (unsigned long)children, (unsigned long)found[LINGER_LIVE],
 		(unsigned long)found[LINGER_CLOSING], (unsigned long)found[LINGER_LOADING],
 		(unsigned long)unknown);

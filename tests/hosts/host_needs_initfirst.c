@@ -15,7 +15,8 @@ int main(int argc, char **argv)
 	check(initfirst_ran, "the constructor of plug_initfirst.so did not run");
 	check_maps();
 	if (linger_is_here())
-		check(linger_query(&initfirst_ran, &info) == 0 && info.startup, "not there at start");
+		check(linger_query(&initfirst_ran, &info) == 0 && info.startup,
+		      "not there at start");
 	puts("main");
 	fflush(stdout);
 	if (argc > 1)

@@ -104,8 +104,9 @@ static void *work(void *arg)
 		if (r != -ENOSYS) {
 			check(r == 0, "what we hold open is %s", word_of(r, &info));
 			r = linger_query(anchor, &info);
-			check(r == 0 && (!id || info.id == id), "what we hold open is now %s, id %llu -> %llu",
-			      word_of(r, &info), (unsigned long long)id, (unsigned long long)info.id);
+			check(r == 0 && (!id || info.id == id),
+			      "what we hold open is now %s, id %llu -> %llu", word_of(r, &info),
+			      (unsigned long long)id, (unsigned long long)info.id);
 		}
 		LOCK();
 		close_handle(handle);
@@ -126,7 +127,8 @@ int main(int argc, char **argv)
 	rounds = atoi(argv[1]);
 	paths = argv + 3;
 	path_count = argc - 3;
-	pins[0] = (struct pin){ (const void *)(uintptr_t)dlopen, id_at((const void *)(uintptr_t)dlopen) };
+	pins[0] = (struct pin){ (const void *)(uintptr_t)dlopen,
+				id_at((const void *)(uintptr_t)dlopen) };
 	atomic_store(&pin_count, linger_is_here() ? 1 : 0);
 	sigaction(SIGALRM, &action, NULL);
 	for (int i = 0; i < THREADS; i++)

@@ -50,5 +50,5 @@ is 'no flag'        "$(fact base flags)" ''
 is 'a build-id of the linker'  "$(fact flag_nodelete build_id | wc -c)" 40
 is 'a build-id of our own'     "$(fact flag_tls build_id)" 0123456789abcdef
 is 'no build-id'               "$(fact flag_unique build_id)" ''
-exec {HOST[1]}>&-
+eval "exec ${HOST[1]}>&-" # the end of its input: it ends
 wait "$pid"

@@ -26,8 +26,8 @@ like 'a preload behind ours: it ran first' "$(head -n 1 behind)" '^opened before
 is 'a preload behind ours: logged' "$(count_events behind open /plug_base.so)" 4
 
 # The settings of such a start come from /proc/self/environ.
-LINGER=off LD_PRELOAD=$SHIM "$(host needs_initfirst)" > off 2> off.err
-is 'LINGER=off is heard that early' "$? $(cat off off.err)" '0 opened before everything
+LINGER=off LD_PRELOAD=$SHIM "$(host needs_initfirst)" > out 2> err
+is 'LINGER=off is heard that early' "$? $(cat out err)" '0 opened before everything
 main'
 unknown="linger: setting 'gone' is ignored"
 LINGER=gone LD_PRELOAD=$SHIM "$(host needs_initfirst)" env true > out 2> err

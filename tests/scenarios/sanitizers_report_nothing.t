@@ -11,9 +11,10 @@ flags=(-g -O1 -D_GNU_SOURCE -DONE_BY_ONE -pthread -I"$O/public" -I"$ROOT/tests/h
 build() {
 	local dir=$1-$2 i
 	mkdir "$dir"
-	"$1" "${flags[@]}" -fsanitize="$2" -o "$dir/races" "$ROOT/tests/hosts/host_races.c" &&
-		"$1" "${flags[@]}" -fsanitize="$2" -fPIC -shared -o "$dir/p1.so" \
-			"$ROOT/tests/plugins/plug_base.c" || bail "cannot build with $dir"
+	"$1" "${flags[@]}" -fsanitize="$2" -o "$dir/races" "$ROOT/tests/hosts/host_races.c" ||
+		bail "cannot build a host in $dir"
+	"$1" "${flags[@]}" -fsanitize="$2" -fPIC -shared -o "$dir/p1.so" \
+		"$ROOT/tests/plugins/plug_base.c" || bail "cannot build a plugin in $dir"
 	for i in 2 3 4 5; do cp "$dir/p1.so" "$dir/p$i.so"; done
 }
 export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=0
