@@ -25,7 +25,8 @@ DEPS = -MMD -MP
 # A sanitizer needs its runtime in the process: unit and stress tests are built with it, the
 # shim itself never is (tests run it inside instrumented programs instead).
 SANFLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -DLGR_SAN=1 \
-	$(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=all))
+	$(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=all) \
+	$(if $(findstring thread,$(SAN)),-Wno-tsan)) # the fences are for readers in other processes
 # The shim: libc alone, nothing lazy, nothing visible but the version script's names. Two mappings
 # fewer (noseparate-code) and .bss.big behind the rest are 50 us of a program's start.
 SHIM_CFLAGS = -fPIC -fvisibility=hidden -fno-omit-frame-pointer -fno-stack-protector \

@@ -179,7 +179,8 @@ static void read_dynamic(const struct image *image, const Elf64_Phdr *p, struct 
 			*ret_pie = dyn->d_un.d_val & DF_1_PIE;
 		else if (dyn->d_tag == DT_NEEDED && !elf->sanitizer[0] &&
 			 lgr_is_sanitizer(string, strlen(string)))
-			snprintf(elf->sanitizer, sizeof(elf->sanitizer), "%s", string);
+			snprintf(elf->sanitizer, sizeof(elf->sanitizer), "%.*s",
+				 (int)sizeof(elf->sanitizer) - 1, string);
 	}
 }
 
