@@ -38,7 +38,7 @@ in_no_directory() {
 	mkdir gone && (cd gone && rmdir ../gone && "$@")
 }
 try 'a working directory that was removed' 43 in_no_directory with log:"${TMP##*/}" "${quiet[@]}"
-ok 'a working directory that was removed: no log in /' test -z "$(compgen -G "/${TMP##*/}.*")"
+is 'a working directory that was removed: no log in /' "$(compgen -G "/${TMP##*/}.*")" ''
 rm -f "/${TMP##*/}".*
 
 # on_small_disk KIB COMMAND...: with a disk of that size at $TMP/disk, for the command alone.
