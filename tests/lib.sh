@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # lib.sh - what every shell test shares. Source it first: . "$(dirname "$0")/../lib.sh"
 #
 # Prints TAP. Gives: $ROOT (the project), $O (absolute build folder), $SHIM, $LINGER_CMD, $TMP (a
