@@ -26,10 +26,11 @@ ok 'LINGER=off: no log' test -z "$(compgen -G 'off.*')"
 try 'a log in a directory that is not there' 43 with log:"$TMP/no/such/place" "${quiet[@]}"
 try 'a log in a place that is a file' 43 with log:"$TMP/base1.so/log" "${quiet[@]}"
 mkdir mine && chmod 0 mine
-nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups --)
+nobody=()
+[ "$(id -u)" != 0 ] || nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups --)
 mkdir open && cp -r "$SHIM" "$(host is_quiet)" "${paths[@]}" open && chmod -R a+rX . && chmod 0 mine
 try 'a log in a directory that may not be written' 43 \
-	"${nobody[@]}" env LINGER=log:"$TMP/mine/log" LD_PRELOAD="$TMP/open/liblinger.so" \
+	${nobody[@]+"${nobody[@]}"} env LINGER=log:"$TMP/mine/log" LD_PRELOAD="$TMP/open/liblinger.so" \
 	"$TMP/open/host_is_quiet" 3 "$TMP/open/base1.so"
 try 'a log with a name that is too long' 43 with log:"$TMP/$(printf 'x%.0s' {1..300})" "${quiet[@]}"
 try 'a relative log' 43 with log:relative "${quiet[@]}"
@@ -44,17 +45,24 @@ rm -f "/${TMP##*/}".*
 # on_small_disk KIB COMMAND...: with a disk of that size at $TMP/disk, for the command alone.
 mkdir disk
 on_small_disk() {
-	unshare -Urm bash -c 'mount -t tmpfs -o "size=$1k" none "$0" || exit; "${@:2}"' "$TMP/disk" "$@"
+	"${space[@]}" bash -c 'mount -t tmpfs -o "size=$1k" none "$0" || exit; "${@:2}"' "$TMP/disk" "$@"
 }
-try 'a disk without any room' 43 on_small_disk 4 env LINGER=log:"$TMP/disk/log" LD_PRELOAD="$SHIM" \
-	"${quiet[@]}"
 many=("$(host is_quiet)" 2000 "${paths[@]}")
-try 'a disk that fills up in the middle' 43 on_small_disk 200 env LINGER=log:"$TMP/disk/log" \
-	LD_PRELOAD="$SHIM" "${many[@]}"
-is 'a disk that fills up: what did not fit is counted' "$(on_small_disk 200 bash -c '
-	LINGER=log:$0/log LD_PRELOAD=$1 "${@:3}"
-	"$2" log --json "$0"/log.* | head -n 1 | grep -c "\"lost\":[1-9]"' \
-	"$TMP/disk" "$SHIM" "$LINGER_CMD" "${many[@]}")" 1
+# A mount namespace, where one may be had: containers often forbid it.
+space=(unshare -Urm)
+"${space[@]}" true 2> /dev/null || space=(unshare -m)
+if "${space[@]}" true 2> /dev/null; then
+	try 'a disk without any room' 43 on_small_disk 4 env LINGER=log:"$TMP/disk/log" LD_PRELOAD="$SHIM" \
+		"${quiet[@]}"
+	try 'a disk that fills up in the middle' 43 on_small_disk 200 env LINGER=log:"$TMP/disk/log" \
+		LD_PRELOAD="$SHIM" "${many[@]}"
+	is 'a disk that fills up: what did not fit is counted' "$(on_small_disk 200 bash -c '
+		LINGER=log:$0/log LD_PRELOAD=$1 "${@:3}"
+		"$2" log --json "$0"/log.* | head -n 1 | grep -c "\"lost\":[1-9]"' \
+		"$TMP/disk" "$SHIM" "$LINGER_CMD" "${many[@]}")" 1
+else
+	skip 'a small disk' 'no mount namespace may be made here'
+fi
 for limit in 40 128 200; do
 	try "no file over $limit KiB (RLIMIT_FSIZE)" 43 \
 		bash -c "ulimit -f $limit; exec \"\$@\"" bash env LINGER=log:"$TMP/limit$limit" \
@@ -63,9 +71,14 @@ done
 
 # -- what a process stands on
 without_proc() {
-	unshare -Urm bash -c 'mount -t tmpfs none /proc && "$@"' bash "$@"
+	"${space[@]}" bash -c 'mount -t tmpfs none /proc && "$@"' bash "$@"
 }
-try '/proc is not mounted' 43 without_proc env LINGER=log:"$TMP/noproc" LD_PRELOAD="$SHIM" "${quiet[@]}"
+if "${space[@]}" true 2> /dev/null; then
+	try '/proc is not mounted' 43 without_proc env LINGER=log:"$TMP/noproc" \
+		LD_PRELOAD="$SHIM" "${quiet[@]}"
+else
+	skip '/proc is not mounted' 'no mount namespace may be made here'
+fi
 no_files() { "$@" <&- >&- 2>&-; }
 try 'standard input, output and error are closed' 43 no_files with log:"$TMP/nofiles" "${quiet[@]}"
 # What a program finds open behind our start.
