@@ -26,7 +26,7 @@ DEPS = -MMD -MP
 # shim itself never is (tests run it inside instrumented programs instead).
 SANFLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -DLGR_SAN=1 \
 	$(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=all) \
-	$(if $(findstring thread,$(SAN)),-Wno-tsan)) # the fences are for readers in other processes
+	$(if $(findstring thread,$(SAN)),$(if $(filter clang%,$(CC)),,-Wno-tsan))) # the fences are for readers in other processes
 # The shim: libc alone, nothing lazy, nothing visible but the version script's names. Two mappings
 # fewer (noseparate-code) and .bss.big behind the rest are 50 us of a program's start.
 SHIM_CFLAGS = -fPIC -fvisibility=hidden -fno-omit-frame-pointer -fno-stack-protector \
