@@ -7,7 +7,7 @@ HOST_is_told = -rdynamic
 # The resolver must find its GOT filled in: no lazy binding.
 PLUG_asks = -fno-plt -Wl,-z,now -Wl,-soname,plug_asks.so
 PLUG_needs = -L$(O)/tests -Wl,--no-as-needed,-l:plug_asks.so -Wl,-rpath,'$$ORIGIN'
-PLUG_cxx = -x c++ -std=c++17 -fno-gnu-unique -Wl,--no-as-needed -lstdc++
+PLUG_cxx = -x c++ -std=c++17 $(if $(filter clang%,$(CC)),,-fno-gnu-unique) -Wl,--no-as-needed -lstdc++
 PLUG_bare = -nostartfiles
 # libc among its own libraries: where RTLD_DEEPBIND looks first.
 PLUG_deep = -Wl,--no-as-needed -lc

@@ -28,7 +28,7 @@ static int value_is_7(void)
 	return 7;
 }
 
-static int (*resolve(void))(void)
+static __attribute__((used)) int (*resolve(void))(void)
 {
 	resolver_r = linger_query(&anchor, &resolver_info);
 	return value_is_7;
