@@ -12,37 +12,46 @@
 #include "real.h"
 #include "sys.h"
 
-/* A mutex is five ints and more; it stands at a multiple of 8. */
-#define STEP 8u
-#define MUTEXES 1024u /* places looked at: 8 KiB, twice what any _rtld_global has */
+#define STEP 8u	       /* a mutex stands at a multiple of it */
+#define CANDIDATES 64u /* recursive mutexes, and what looks like one: 9 places in 2.36 */
 
 static pthread_mutex_t *list_lock;
 static _Atomic uint32_t holders; /* looks of ours that have it, or are about to try */
 
 struct search {
-	uintptr_t lo, hi;
-	uint32_t tid;
-	uint32_t before[MUTEXES]; /* the count of each place's mutex, if it were one */
+	uint32_t tid, n;
+	struct {
+		pthread_mutex_t *at;
+		uint32_t count;
+	} candidate[CANDIDATES];
 	pthread_mutex_t *hit;
 	uint32_t hits;
 };
 
-static pthread_mutex_t *place(const struct search *s, uint32_t i)
+static void gather(struct search *s)
 {
-	uintptr_t at = s->lo + (uintptr_t)i * STEP;
+	uintptr_t at = lgr_libc.rtld_global, end = at + lgr_libc.rtld_global_size;
 
-	return i < MUTEXES && at + sizeof(pthread_mutex_t) <= s->hi ? (pthread_mutex_t *)at : NULL;
+	for (; at + sizeof(pthread_mutex_t) <= end && s->n < CANDIDATES; at += STEP) {
+		pthread_mutex_t *m = (pthread_mutex_t *)at;
+
+		if (m->__data.__kind != PTHREAD_MUTEX_RECURSIVE)
+			continue;
+		s->candidate[s->n].at = m;
+		s->candidate[s->n++].count = m->__data.__count;
+	}
 }
 
 /* Inside the callback the lock is taken once more than outside, recursively, by this thread. */
-static int inside(struct dl_phdr_info *info, size_t size, void *arg)
+static int compare(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	struct search *s = arg;
-	pthread_mutex_t *m;
 
-	for (uint32_t i = 0; (m = place(s, i)); i++) {
-		if (m->__data.__lock != 1 || m->__data.__kind != PTHREAD_MUTEX_RECURSIVE ||
-		    (uint32_t)m->__data.__owner != s->tid || m->__data.__count != s->before[i] + 1)
+	for (uint32_t i = 0; i < s->n; i++) {
+		pthread_mutex_t *m = s->candidate[i].at;
+
+		if (m->__data.__lock != 1 || (uint32_t)m->__data.__owner != s->tid ||
+		    m->__data.__count != s->candidate[i].count + 1)
 			continue;
 		s->hit = m;
 		s->hits++;
@@ -53,13 +62,9 @@ static int inside(struct dl_phdr_info *info, size_t size, void *arg)
 void lgr_loader_find_lock(void)
 {
 	struct search s = { .tid = lgr_sys_gettid() };
-	pthread_mutex_t *m;
 
-	s.lo = lgr_libc.rtld_global;
-	s.hi = s.lo + lgr_libc.rtld_global_size;
-	for (uint32_t i = 0; (m = place(&s, i)); i++)
-		s.before[i] = m->__data.__count;
-	lgr_libc.dl_iterate_phdr(inside, &s);
+	gather(&s);
+	lgr_libc.dl_iterate_phdr(compare, &s);
 	if (s.hits == 1)
 		list_lock = s.hit;
 	else

@@ -65,31 +65,24 @@ static __attribute__((noinline)) int ask_loader(uintptr_t address, uint64_t word
 }
 
 /* Nothing is in the pages unless linger is on, so a hit does not ask. */
-static __attribute__((noinline)) int not_found(uintptr_t address, uint64_t word,
+static __attribute__((noinline)) int not_found(uintptr_t address, uint64_t word, uint32_t pending,
 					       struct linger_info *ret)
 {
-	bool pending;
-
 	if (lgr_unlikely(!lgr_on()))
 		return -ENOSYS;
-	if (!word) {
-		/* A load that was registered since the first lookup is pending no more, but then the
-		 * second one sees it. pairs with the release in lgr_load_seen */
-		pending = atomic_load_explicit(&lgr_loads_pending, memory_order_acquire);
-		word = lgr_registry_lookup(address);
-		if (!word && !pending)
-			return -ENOENT;
-		if (word && !(word & LGR_WORD_CHECK))
-			return answer(word, ret);
-	}
+	if (!word && !pending)
+		return -ENOENT;
 	return ask_loader(address, word, ret);
 }
 
 EXPORT int linger_query_(const void *address, struct linger_info *ret)
 {
-	uint64_t word = lgr_pages_find((uintptr_t)address); /* lgr_registry_lookup, inlined */
+	/* Before the lookup: a load that is pending no more is registered, and the lookup sees it.
+	 * pairs with the release in lgr_load_seen */
+	uint32_t pending = atomic_load_explicit(&lgr_loads_pending, memory_order_acquire);
+	uint64_t word = lgr_pages_find((uintptr_t)address);
 
 	if (lgr_likely(word && !(word & LGR_WORD_CHECK)))
 		return answer(word, ret);
-	return not_found((uintptr_t)address, word, ret);
+	return not_found((uintptr_t)address, word, pending, ret);
 }
