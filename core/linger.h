@@ -24,7 +24,7 @@ enum linger_state {
 	LINGER_LIVE,	    /* in use as far as the loader knows */
 	LINGER_KEPT,	    /* its last handle was given up, and linger keeps it mapped */
 	LINGER_CONDEMNED,   /* proven unreachable, to be closed */
-	LINGER_CLOSING	    /* its destructors run, or have run */
+	LINGER_CLOSING	    /* its last destructor runs or has run; unmapping is next */
 };
 
 struct linger_info {
