@@ -376,11 +376,6 @@ void lgr_registry_sweep_end(void)
 
 /* --------------------------------------------------------------------------------------- lookups */
 
-uint64_t lgr_registry_lookup(uintptr_t address)
-{
-	return lgr_pages_find(address);
-}
-
 struct lgr_object *lgr_registry_object(uint64_t word)
 {
 	struct lgr_object *object = word ? object_at(lgr_word_slot(word)) : NULL;

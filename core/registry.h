@@ -66,12 +66,6 @@ void lgr_registry_sweep_end(void);
 
 /* --------------------------------------------------- without the lock, from anywhere */
 
-/*
- * The page word of the object address is in, 0: none (see pages.h). MT-safe, async-signal-safe,
- * wait-free.
- */
-uint64_t lgr_registry_lookup(uintptr_t address);
-
 /* The object a word names, if it is still that one; NULL otherwise. Its memory stays readable. */
 struct lgr_object *lgr_registry_object(uint64_t word);
 

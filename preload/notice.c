@@ -16,6 +16,7 @@
 #include "lock.h"
 #include "log.h"
 #include "pages.h"
+#include "path.h"
 #include "real.h"
 #include "region.h"
 #include "registry.h"
@@ -29,9 +30,10 @@ static struct {
 	uint64_t adds, subs;		   /* the loader's counts at the last walk */
 	struct link_map *tail[NAMESPACES]; /* last object of each list then; valid while subs is */
 	bool first;			   /* the walk at start */
-	_Atomic bool closing; /* since the last walk an object's destructors ran to their end */
-	_Atomic bool
-		unfinished; /* the last walk passed an object whose load has not come far enough */
+	/* Since the last walk: an object's destructors ran to their end. */
+	_Atomic bool closing;
+	/* The last walk passed an object whose load had not come far enough. */
+	_Atomic bool unfinished;
 	const ElfW(Phdr) *main_headers; /* the program's own, as the loader has them */
 	size_t main_header_count;
 } seen = { .first = true };
@@ -67,31 +69,10 @@ void lgr_loads_forked(void)
 
 /* ------------------------------------------------------------------------------ one object's facts */
 
-/* An absolute name for l_name: the loader keeps what dlopen was given, which may be relative. */
-static const char *absolute(const char *name, char *buffer, size_t size)
-{
-	struct lgr_text text;
-	const char *behind;
-	long n;
-
-	if (name[0] == '/' || !lgr_first(name, '/'))
-		return name; /* the vDSO's name is no path */
-	lgr_text_init(&text, buffer, size);
-	n = lgr_sys_getcwd(buffer, size);
-	if (n <= 0)
-		return name;
-	text.len = n > 1 ? (size_t)n : 0; /* "/" itself is added below */
-	while ((behind = lgr_after(name, "./")))
-		name = behind;
-	lgr_text_add(&text, "/");
-	lgr_text_add(&text, name);
-	return buffer;
-}
-
 /* ld.so stands in every namespace's list, under the same addresses. One of them is enough. */
 static bool is_stand_in(const struct link_map *map)
 {
-	struct lgr_object *object = lgr_registry_object(lgr_registry_lookup((uintptr_t)map->l_ld));
+	struct lgr_object *object = lgr_registry_object(lgr_pages_find((uintptr_t)map->l_ld));
 
 	return object && object->map != (uintptr_t)map &&
 	       (atomic_load_explicit(&object->flags, memory_order_relaxed) & LGR_FL_STARTUP);
@@ -132,9 +113,13 @@ static void add(struct link_map *map, uint32_t namespace)
 		load.header_count = seen.main_header_count;
 		load.path = lgr_log_exe();
 	} else {
-		load.path = absolute(map->l_name, buffer, sizeof(buffer));
+		/* The loader keeps what dlopen was given, which may be relative; the vDSO's name is
+		 * no path. */
+		load.path = map->l_name;
 		if (!lgr_first(load.path, '/'))
 			load.flags |= LGR_FL_VDSO;
+		else if (*load.path != '/' && lgr_path_absolute(load.path, buffer, sizeof(buffer)))
+			load.path = buffer;
 	}
 	if (!seen.first) /* what stays for ever need not say when it comes and goes */
 		load.flags |= lgr_binding_settle(&load);
@@ -261,7 +246,7 @@ void lgr_look_first(void)
 
 void lgr_notice(const void *caller)
 {
-	uint64_t word = lgr_registry_lookup((uintptr_t)caller);
+	uint64_t word = lgr_pages_find((uintptr_t)caller);
 
 	/* The first of a load takes in all of it; for the others this is where it ends. */
 	if (word && lgr_word_state(word) == LGR_ST_LIVE && !(word & LGR_WORD_CHECK))
@@ -272,14 +257,14 @@ void lgr_notice(const void *caller)
 
 void lgr_finishing(const void *inside)
 {
-	struct lgr_object *object = lgr_registry_object(lgr_registry_lookup((uintptr_t)inside));
+	struct lgr_object *object = lgr_registry_object(lgr_pages_find((uintptr_t)inside));
 
 	if (!object ||
 	    (atomic_load_explicit(&object->flags, memory_order_relaxed) & LGR_FL_STARTUP))
 		return;
 	if (!lgr_lock(&lgr_lock_registry))
 		return;
-	if (lgr_registry_object(lgr_registry_lookup((uintptr_t)inside)) == object)
+	if (lgr_registry_object(lgr_pages_find((uintptr_t)inside)) == object)
 		lgr_registry_set_state(object, LGR_ST_CLOSING);
 	atomic_store_explicit(&seen.closing, true, memory_order_relaxed);
 	lgr_unlock(&lgr_lock_registry);

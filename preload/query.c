@@ -55,7 +55,7 @@ static __attribute__((noinline)) int ask_loader(uintptr_t address, uint64_t word
 	if (word && names(word, found.dlfo_link_map))
 		return answer(word, ret);
 	/* Registered since? The table has one range for each object, holes and all. */
-	first = lgr_registry_lookup((uintptr_t)found.dlfo_map_start);
+	first = lgr_pages_find((uintptr_t)found.dlfo_map_start);
 	if (!word && names(first, found.dlfo_link_map)) {
 		object = lgr_registry_object(first);
 		return object && in_segment(object, address) ? answer(first, ret) : -ENOENT;

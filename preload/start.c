@@ -13,9 +13,9 @@
 #include "loader.h"
 #include "log.h"
 #include "notice.h"
+#include "path.h"
 #include "real.h"
 #include "sys.h"
-#include "text.h"
 
 /* FILE of log:FILE as an absolute name: the program may change its directory before it forks. */
 static char log_file[4096] LGR_BIG;
@@ -29,22 +29,11 @@ static void start_log(void)
 		.libc = lgr_libc.version(),
 	};
 	const char *file = lgr_settings.of[LGR_SET_LOG].text;
-	struct lgr_text text;
 
 	if (!*file)
 		return;
-	lgr_text_init(&text, log_file, sizeof(log_file));
-	if (*file != '/') {
-		long n = lgr_sys_getcwd(log_file, sizeof(log_file));
-
-		/* A directory that was removed has no name, one outside the root has no path. */
-		text.len = n > 1 && log_file[0] == '/' ? (size_t)n : 0;
-		text.cut = n <= 0 || log_file[0] != '/';
-		lgr_text_add(&text, "/");
-	}
-	lgr_text_add(&text, file);
-	if (text.cut || lgr_log_open(&setup) < 0)
-		lgr_log_error(LGR_RSN_E_LOG, log_file);
+	if (!lgr_path_absolute(file, log_file, sizeof(log_file)) || lgr_log_open(&setup) < 0)
+		lgr_log_error(LGR_RSN_E_LOG, file);
 }
 
 /* Settings that were given and have no effect in this version: said where it is looked for. */

@@ -27,13 +27,6 @@ static const bool event_is_call[] = {
 	LGR_EVENTS(X)
 #undef X
 };
-static const struct {
-	const char *name, *text;
-} reasons[] = {
-#define X(id, name, text) { name, text },
-	LGR_REASONS(X)
-#undef X
-};
 
 /* One log, and what is wrong with it: said when everything readable was printed. */
 struct source {
@@ -294,7 +287,7 @@ static void json_line(const struct lgr_logfile *log, const struct lgr_log_line *
 	lgr_json_number(&j, "id", line->id);
 	lgr_json_bytes(&j, "path", line->path_len ? log->paths + line->path : "", line->path_len);
 	if (line->reason != LGR_RSN_NONE)
-		lgr_json_string(&j, "reason", reasons[line->reason].name);
+		lgr_json_string(&j, "reason", lgr_reason_name(line->reason));
 	if (line->event == LGR_EV_CALL_DLOPEN) {
 		describe_flags(line->arg, flags, sizeof(flags));
 		lgr_json_string(&j, "flags", flags);
@@ -354,7 +347,7 @@ static void text_line(const struct logs *logs, const struct lgr_logfile *log,
 		printf(" namespace %" PRId64, (int64_t)line->arg);
 	}
 	if (line->reason != LGR_RSN_NONE)
-		printf("%s%s", line->path_len ? ": " : "", reasons[line->reason].text);
+		printf("%s%s", line->path_len ? ": " : "", lgr_reason_text(line->reason));
 	fputc('\n', stdout);
 }
 

@@ -30,13 +30,6 @@ static const struct {
 	LGR_FLAGS(X)
 #undef X
 };
-static const struct {
-	const char *name, *text;
-} reasons[] = {
-#define X(id, name, text) { name, text },
-	LGR_REASONS(X)
-#undef X
-};
 static const char *const policy_names[] = { "safe", "host", "never", "off" };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -181,8 +174,8 @@ static int list_objects(pid_t pid, bool json)
 	r = lgr_proc_open(pid, &proc);
 	if (r == 0 && proc.region.phase == LGR_PH_OFF) {
 		lgr_say(WHO, "linger is off in process %d: %s", (int)pid,
-			proc.region.off_reason < COUNT(reasons)
-				? reasons[proc.region.off_reason].text
+			proc.region.off_reason < LGR_RSN_COUNT
+				? lgr_reason_text(proc.region.off_reason)
 				: "it does not say why");
 		return LGR_EXIT_FAILED;
 	}
@@ -232,7 +225,7 @@ static int add_row(struct rows *rows, const struct lgr_proc *proc)
 		.pid = proc->pid,
 		.phase = region->phase,
 		.policy = region->policy,
-		.why = region->phase == LGR_PH_OFF && region->off_reason < COUNT(reasons)
+		.why = region->phase == LGR_PH_OFF && region->off_reason < LGR_RSN_COUNT
 			       ? region->off_reason
 			       : LGR_RSN_NONE,
 		.objects = region->objects,
@@ -252,7 +245,7 @@ static const char *phase_name(uint32_t phase)
 static const char *format_state(const struct row *row, char buf[STATE_TEXT])
 {
 	snprintf(buf, STATE_TEXT, "%s%s%s", phase_name(row->phase), row->why ? ": " : "",
-		 reasons[row->why].text);
+		 lgr_reason_text(row->why));
 	return buf;
 }
 
@@ -266,7 +259,7 @@ static void json_row(const struct row *row)
 	lgr_json_number(&j, "pid", (uint64_t)row->pid);
 	lgr_json_string(&j, "state", phase_name(row->phase));
 	if (row->why)
-		lgr_json_string(&j, "reason", reasons[row->why].name);
+		lgr_json_string(&j, "reason", lgr_reason_name(row->why));
 	lgr_json_string(&j, "policy", name_of(policy_names, row->policy));
 	lgr_json_number(&j, "objects", row->objects);
 	lgr_json_string(&j, "version", row->version);

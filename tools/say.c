@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tool.h"
+#include "wire.h"
 
 /* Is the character of @n bytes at @s one that acts on a terminal (C0, DEL, C1) or no character? */
 static bool is_unsafe(const unsigned char *s, size_t n)
@@ -84,4 +85,22 @@ void *lgr_grow(void *array, size_t *cap, size_t used, size_t size)
 	if (grown)
 		*cap = wanted;
 	return grown;
+}
+
+static const struct {
+	const char *name, *text;
+} reasons[] = {
+#define X(id, name, text) { name, text },
+	LGR_REASONS(X)
+#undef X
+};
+
+const char *lgr_reason_name(unsigned reason)
+{
+	return reasons[reason].name;
+}
+
+const char *lgr_reason_text(unsigned reason)
+{
+	return reasons[reason].text;
 }

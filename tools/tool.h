@@ -60,6 +60,10 @@ int lgr_cmd_log(int argc, char **argv);
 
 /* --------------------------------------------------------------------- say.c */
 
+/* The name of a reason (wire.h) in JSON, and its sentence for people. reason < LGR_RSN_COUNT. */
+const char *lgr_reason_name(unsigned reason);
+const char *lgr_reason_text(unsigned reason);
+
 /*
  * lgr_say - one sentence on standard error, as "WHO: ...", in one write.
  * Control characters in it (a file may be called anything) are shown as \xNN.

@@ -83,7 +83,7 @@ static void *write_some(void *arg)
 static void check(int w, int s, uintptr_t offset)
 {
 	uint64_t era = atomic_load(&held[w][s].era), id = atomic_load(&held[w][s].id);
-	uint64_t word = lgr_registry_lookup(held[w][s].lo + offset);
+	uint64_t word = lgr_pages_find(held[w][s].lo + offset);
 	struct lgr_object *object = lgr_registry_object(word);
 
 	if ((era & 1) || atomic_load(&held[w][s].era) != era)

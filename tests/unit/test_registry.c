@@ -53,11 +53,11 @@ static void g1_a_reused_map_and_range_get_a_new_id(void **state)
 {
 	struct lgr_load load = load_at(0x1000, page(0), 8192);
 	struct lgr_object *object = lgr_registry_add(&load);
-	uint64_t first = object->id, word = lgr_registry_lookup(page(1));
+	uint64_t first = object->id, word = lgr_pages_find(page(1));
 
 	assert_ptr_equal(lgr_registry_object(word), object);
 	lgr_registry_set_state(object, LGR_ST_GONE);
-	assert_int_equal(lgr_registry_lookup(page(1)), 0);
+	assert_int_equal(lgr_pages_find(page(1)), 0);
 	assert_null(lgr_registry_object(word));
 	load.serial++;
 	object = lgr_registry_add(&load);
@@ -73,11 +73,11 @@ static void g2_the_newest_object_has_the_page(void **state)
 	struct lgr_load a = load_at(0x1000, page(0), 8192), b = load_at(0x2000, page(1), 8192);
 	struct lgr_object *old = lgr_registry_add(&a), *new = lgr_registry_add(&b);
 
-	assert_ptr_equal(lgr_registry_object(lgr_registry_lookup(page(0))), old);
-	assert_ptr_equal(lgr_registry_object(lgr_registry_lookup(page(1))), new);
+	assert_ptr_equal(lgr_registry_object(lgr_pages_find(page(0))), old);
+	assert_ptr_equal(lgr_registry_object(lgr_pages_find(page(1))), new);
 	lgr_registry_set_state(old, LGR_ST_GONE);
-	assert_int_equal(lgr_registry_lookup(page(0)), 0);
-	assert_ptr_equal(lgr_registry_object(lgr_registry_lookup(page(1))), new);
+	assert_int_equal(lgr_pages_find(page(0)), 0);
+	assert_ptr_equal(lgr_registry_object(lgr_pages_find(page(1))), new);
 	lgr_registry_set_state(new, LGR_ST_GONE);
 }
 
@@ -98,7 +98,7 @@ static void g3_what_a_sweep_does_not_mark_is_gone(void **state)
 	assert_int_equal(lgr_region.objects, before + 1);
 	assert_null(lgr_registry_find(0x2000, UINT64_MAX));
 	assert_int_equal(lost->id, 0);
-	assert_int_equal(lgr_registry_lookup(page(1)), 0);
+	assert_int_equal(lgr_pages_find(page(1)), 0);
 	assert_ptr_equal(lgr_registry_find(0x1000, UINT64_MAX), kept);
 	lgr_registry_set_state(kept, LGR_ST_GONE);
 }
@@ -120,19 +120,19 @@ static void g4_states_show_in_the_page_words(void **state)
 	struct lgr_load load = load_at(0x1000, page(0), 4096);
 	struct lgr_object *object = lgr_registry_add(&load);
 
-	assert_int_equal(lgr_word_state(lgr_registry_lookup(page(0))), LGR_ST_LIVE);
-	assert_true(lgr_registry_lookup(page(0)) & LGR_WORD_CHECK); /* it announces no end */
+	assert_int_equal(lgr_word_state(lgr_pages_find(page(0))), LGR_ST_LIVE);
+	assert_true(lgr_pages_find(page(0)) & LGR_WORD_CHECK); /* it announces no end */
 	lgr_registry_set_state(object, LGR_ST_GONE);
 	load.flags = LGR_FL_FINISHES;
 	object = lgr_registry_add(&load);
-	assert_false(lgr_registry_lookup(page(0)) & LGR_WORD_CHECK);
+	assert_false(lgr_pages_find(page(0)) & LGR_WORD_CHECK);
 	lgr_registry_set_state(object, LGR_ST_CLOSING);
-	assert_int_equal(lgr_word_state(lgr_registry_lookup(page(0))), LGR_ST_CLOSING);
-	assert_true(lgr_registry_lookup(page(0)) & LGR_WORD_CHECK);
+	assert_int_equal(lgr_word_state(lgr_pages_find(page(0))), LGR_ST_CLOSING);
+	assert_true(lgr_pages_find(page(0)) & LGR_WORD_CHECK);
 	lgr_registry_set_state(object, LGR_ST_GONE);
 	load.flags = LGR_FL_STARTUP;
 	object = lgr_registry_add(&load);
-	assert_true(lgr_registry_lookup(page(0)) & LGR_WORD_STARTUP);
+	assert_true(lgr_pages_find(page(0)) & LGR_WORD_STARTUP);
 	lgr_registry_set_state(object, LGR_ST_GONE);
 }
 
@@ -151,8 +151,8 @@ static void segments_come_from_the_program_headers(void **state)
 	assert_true(object->segments >= 1);
 	assert_int_equal(object->segment[0].lo, load.lo);
 	assert_true(object->build_id_len >= 8);
-	assert_ptr_equal(lgr_registry_object(lgr_registry_lookup((uintptr_t)&lgr_region)), object);
-	assert_ptr_equal(lgr_registry_object(lgr_registry_lookup((uintptr_t)setup)), object);
+	assert_ptr_equal(lgr_registry_object(lgr_pages_find((uintptr_t)&lgr_region)), object);
+	assert_ptr_equal(lgr_registry_object(lgr_pages_find((uintptr_t)setup)), object);
 	lgr_registry_set_state(object, LGR_ST_GONE);
 }
 
