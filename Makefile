@@ -2,7 +2,7 @@
 # Never overwritten, only added to: CC CXX CFLAGS CPPFLAGS LDFLAGS. Local settings: config.mak.
 -include config.mak
 
-VERSION = 0.1.0
+VERSION = 0.2.0
 prefix = /usr/local
 bindir = $(prefix)/bin
 libdir = $(prefix)/lib
@@ -51,7 +51,8 @@ PLUGINS = $(patsubst tests/plugins/%.c,$(O)/tests/%.so,$(wildcard tests/plugins/
 HOSTS = $(patsubst tests/hosts/%.c,$(O)/tests/%,$(wildcard tests/hosts/host_*.c))
 STRESS = $(patsubst tests/stress/%.c,$(O)/tests/%,$(wildcard tests/stress/stress_*.c))
 
-.PHONY: all demo test check check-unit check-abi check-scenarios check-programs check-faults \
+.PHONY: all demo test check check-churn check-unit check-abi check-scenarios check-programs check-suites \
+	check-faults \
 	check-stress check-emulated check-all fuzz-config bench install uninstall lint format format-check clean help \
 	dist tags packages-demo packages-test packages-bench both-compilers sanitized-builds \
 	unit-binaries run-all
@@ -68,7 +69,9 @@ help:
 ##  make test              install what is absent, build, run every test CI runs
 ##  make check             the quick suite: check-unit check-abi check-scenarios
 ##  make check-programs    real programs with and without linger
+##  make check-suites      test suites of Tcl, SQLite, APR and GLib, judged by themselves
 ##  make check-stress      seeded churn (DURATION=seconds SEED=n)
+##  make check-churn       threads that open, use, replace and close, also with sanitizers (DURATION SEED)
 ##  make check-faults      every allocation and system call of the shim's start fails in turn
 ##  make check-emulated    the shim for aarch64 under qemu-user
 ##  make check-all         everything, and nothing may be skipped
@@ -140,6 +143,9 @@ RUN_TESTS = O=$(O) CC="$(CC)" CXX="$(CXX)" tests/run
 DURATION ?= 20
 SEED ?= 1
 
+# The longest first.
+SUITE_TESTS = tests/suites/sqlite_loads_extensions.t $(filter-out tests/suites/sqlite%,$(wildcard tests/suites/*.t))
+
 check: check-unit check-abi check-scenarios
 check-unit: $(UNIT)
 	@$(RUN_TESTS) $(UNIT)
@@ -149,10 +155,15 @@ check-scenarios: all $(HOSTS) $(PLUGINS)
 	@$(RUN_TESTS) $(wildcard tests/scenarios/*.t)
 check-programs: all $(HOSTS) $(PLUGINS)
 	@$(RUN_TESTS) $(wildcard tests/programs/*.t)
-check-faults: all $(HOSTS)
+# Sources are fetched, and SQLite's takes half a minute to build: once, into the build folder.
+check-suites: all
+	@$(RUN_TESTS) $(SUITE_TESTS)
+check-faults: all $(HOSTS) $(PLUGINS)
 	@$(RUN_TESTS) $(wildcard tests/faults/*.t)
 check-emulated: all
 	@$(RUN_TESTS) $(wildcard tests/emulated/*.t)
+check-churn: all $(PLUGINS)
+	@DURATION=$(DURATION) SEED=$(SEED) $(RUN_TESTS) $(wildcard tests/stress/*.t)
 check-stress: $(STRESS)
 	@for t in $(STRESS); do $$t $(DURATION) $(SEED) || exit 1; done
 
@@ -167,9 +178,9 @@ both-compilers:
 	@$(MAKE) --no-print-directory DEVELOPER=1 all
 	@$(MAKE) --no-print-directory DEVELOPER=1 CC=clang O=build-clang all
 QUICK_TESTS = $(UNIT) $(STRESS) $(foreach d,$(SANITIZED),$(patsubst $(O)/%,$d/%,$(UNIT) $(STRESS))) \
-	$(wildcard tests/abi/*.t tests/scenarios/*.t tests/faults/*.t)
+	$(wildcard tests/abi/*.t tests/scenarios/*.t tests/faults/*.t tests/stress/*.t)
 run-all: all $(UNIT) $(STRESS) $(HOSTS) $(PLUGINS)
-	@$(RUN_TESTS) $(QUICK_TESTS) $(wildcard tests/programs/*.t)
+	@$(RUN_TESTS) $(SUITE_TESTS) $(QUICK_TESTS) $(wildcard tests/programs/*.t)
 
 # Packages stand beside what needs them, one a line.
 packages = $(shell sed 's/\#.*//' $(wildcard $(1)))

@@ -35,6 +35,8 @@
 #define LGR_WORD_CHECK 1u
 /* Loaded before main. */
 #define LGR_WORD_STARTUP 2u
+/* It is known whether linger holds it. */
+#define LGR_WORD_SETTLED 4u
 
 static inline uint64_t lgr_word(uint64_t id, uint32_t slot, uint32_t state, uint32_t marks)
 {

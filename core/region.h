@@ -18,6 +18,11 @@ void lgr_region_init(uint32_t pid, uint64_t now_ns);
 /* Switches linger off for good. MT-safe, async-signal-safe. */
 void lgr_region_off(enum lgr_reason why);
 
+static inline void lgr_count(enum lgr_counter which)
+{
+	atomic_fetch_add_explicit(&lgr_region.counter[which], 1, memory_order_relaxed);
+}
+
 static inline bool lgr_on(void)
 {
 	return atomic_load_explicit(&lgr_region.phase, memory_order_acquire) == LGR_PH_ON;

@@ -21,6 +21,7 @@
 #define BUCKETS_AT_START 64u
 
 struct lgr_lock lgr_lock_registry;
+void (*lgr_registry_gone)(struct lgr_object *object);
 
 /* All the state. Objects with the same bucket, and free slots, are chained through ->next. */
 static struct {
@@ -31,8 +32,9 @@ static struct {
 	uint32_t free;	/* first free slot below slots */
 	uint32_t sweep;
 	uint64_t last_id;
-	bool full; /* said so already */
-} reg = { .free = NOBODY };
+	uint32_t kept; /* first of the chain through ->next_kept */
+	bool full;     /* said so already */
+} reg = { .free = NOBODY, .kept = NOBODY };
 
 static struct lgr_object *object_at(uint32_t slot)
 {
@@ -232,10 +234,11 @@ static void read_dynamic(struct lgr_object *object, const struct lgr_load *load,
 static uint64_t word_of(const struct lgr_object *object)
 {
 	uint32_t state = atomic_load_explicit(&object->state, memory_order_relaxed);
-	uint32_t flags = atomic_load_explicit(&object->flags, memory_order_relaxed);
 	/* Unloading is announced by the object itself, or cannot happen; else one has to ask. */
-	bool sure = flags & (LGR_FL_FINISHES | LGR_FL_STARTUP | LGR_FL_NODELETE);
-	uint32_t marks = flags & LGR_FL_STARTUP ? LGR_WORD_STARTUP : 0;
+	bool sure = lgr_is(object,
+			   LGR_FL_FINISHES | LGR_FL_STARTUP | LGR_FL_NODELETE | LGR_FL_HELD);
+	uint32_t marks = (lgr_is(object, LGR_FL_STARTUP) ? LGR_WORD_STARTUP : 0) |
+			 (lgr_is(object, LGR_FL_HELD | LGR_FL_LIBC) ? LGR_WORD_SETTLED : 0);
 
 	if (!sure || state == LGR_ST_CLOSING)
 		marks |= LGR_WORD_CHECK;
@@ -267,12 +270,11 @@ static struct lgr_object *no_room(const struct lgr_load *load)
 	return NULL;
 }
 
-static void log_event(const struct lgr_object *object, enum lgr_event event, enum lgr_reason reason)
+void lgr_registry_log(const struct lgr_object *object, enum lgr_event event, enum lgr_reason reason)
 {
-	struct lgr_log_entry entry = { .event = event,
-				       .reason = reason,
-				       .id = id_of(object),
-				       .path = (const char *)(uintptr_t)object->path };
+	struct lgr_log_entry entry = {
+		.event = event, .reason = reason, .id = id_of(object), .path = lgr_path_of(object)
+	};
 
 	lgr_log_write(&entry);
 }
@@ -291,7 +293,11 @@ struct lgr_object *lgr_registry_add(const struct lgr_load *load)
 	object->lo = load->lo;
 	object->hi = load->hi;
 	object->namespace = load->namespace;
+	object->file = load->file;
 	object->mark = reg.sweep;
+	object->used = object->let_go = object->refused = 0;
+	object->names = object->pin = object->bound = object->kept_ns = 0;
+	object->copy = -1;
 	object->path = keep_string(load->path, &object->path_len);
 	read_headers(object, load, &flags);
 	read_dynamic(object, load, &flags);
@@ -306,7 +312,7 @@ struct lgr_object *lgr_registry_add(const struct lgr_load *load)
 	if (!publish(object))
 		no_room(load); /* found by its map, not by its addresses */
 	if (!(flags & LGR_FL_STARTUP))
-		log_event(object, LGR_EV_OPEN, LGR_RSN_NONE);
+		lgr_registry_log(object, LGR_EV_OPEN, LGR_RSN_NONE);
 	return object;
 }
 
@@ -316,6 +322,8 @@ static void remove_object(struct lgr_object *object)
 {
 	unpublish(object);
 	table_remove(object);
+	if (lgr_registry_gone)
+		lgr_registry_gone(object);
 	/* Commit: the slot is free. What it still holds means nothing to a reader any more. */
 	atomic_store_explicit(&object->id, 0, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release); /* nothing below is seen under the old id */
@@ -326,30 +334,86 @@ static void remove_object(struct lgr_object *object)
 	free_slot(object);
 }
 
-void lgr_registry_set_state(struct lgr_object *object, enum lgr_state state)
+/* The chain of what is kept, and how much that is. */
+static void count_kept(struct lgr_object *object, bool kept)
 {
-	enum lgr_state was = atomic_load_explicit(&object->state, memory_order_relaxed);
+	uint32_t *at = &reg.kept;
+
+	if (kept) {
+		object->next_kept = reg.kept;
+		reg.kept = object->slot;
+	} else {
+		while (*at != object->slot)
+			at = &object_at(*at)->next_kept;
+		*at = object->next_kept;
+	}
+	atomic_fetch_add_explicit(&lgr_region.kept, kept ? 1 : -1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&lgr_region.kept_bytes, kept ? object->bytes : -object->bytes,
+				  memory_order_relaxed);
+}
+
+/* What a change is called in the log; LGR_EV_COUNT: nothing. */
+static enum lgr_event event_of(enum lgr_state was, enum lgr_state state)
+{
+	switch (state) {
+	case LGR_ST_KEPT: return LGR_EV_KEEP;
+	case LGR_ST_LIVE: return was == LGR_ST_NONE ? LGR_EV_COUNT : LGR_EV_REOPEN;
+	case LGR_ST_CONDEMNED: return LGR_EV_CLOSE;
+	case LGR_ST_GONE: return LGR_EV_UNLOAD;
+	default: return LGR_EV_COUNT;
+	}
+}
+
+void lgr_registry_set_state(struct lgr_object *object, enum lgr_state state, enum lgr_reason reason)
+{
+	static const enum lgr_counter counters[LGR_EV_COUNT] = {
+		[LGR_EV_KEEP] = LGR_N_KEEPS,
+		[LGR_EV_REOPEN] = LGR_N_REOPENS,
+		[LGR_EV_CLOSE] = LGR_N_CLOSES,
+		[LGR_EV_UNLOAD] = LGR_N_UNLOADS,
+	};
+	enum lgr_state was = lgr_state_of(object);
+	enum lgr_event event = event_of(was, state);
 
 	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
 	if (was == state || was == LGR_ST_GONE)
 		return;
+	if (was == LGR_ST_KEPT)
+		count_kept(object, false);
 	atomic_store_explicit(&object->state, state, memory_order_relaxed);
-	if (state != LGR_ST_GONE) {
-		publish(object);
-		return;
+	if (state == LGR_ST_KEPT)
+		count_kept(object, true);
+	if (event != LGR_EV_COUNT) {
+		lgr_count(counters[event]);
+		lgr_registry_log(object, event, reason);
 	}
-	log_event(object, LGR_EV_UNLOAD, LGR_RSN_NONE);
-	remove_object(object);
+	if (state == LGR_ST_GONE)
+		remove_object(object);
+	else
+		publish(object);
 }
 
-void lgr_registry_request(struct lgr_object *object)
+void lgr_registry_set_flags(struct lgr_object *object, uint32_t set, uint32_t clear)
 {
-	uint32_t flags = atomic_load_explicit(&object->flags, memory_order_relaxed);
+	uint32_t was = atomic_load_explicit(&object->flags, memory_order_relaxed);
+	uint64_t word = word_of(object);
 
 	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
-	log_event(object, LGR_EV_REQUEST, LGR_RSN_NONE);
-	if (flags & LGR_FL_NODELETE)
-		log_event(object, LGR_EV_KEEP, LGR_RSN_NODELETE);
+	if (((was & ~clear) | set) == was)
+		return;
+	atomic_store_explicit(&object->flags, (was & ~clear) | set, memory_order_relaxed);
+	if (word_of(object) != word)
+		publish(object);
+}
+
+void lgr_registry_refuse(struct lgr_object *object, enum lgr_reason reason)
+{
+	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
+	if (object->refused & 1u << reason)
+		return;
+	object->refused |= 1u << reason;
+	atomic_fetch_add_explicit(&lgr_region.errors[reason], 1, memory_order_relaxed);
+	lgr_registry_log(object, LGR_EV_ERROR, reason);
 }
 
 void lgr_registry_sweep_begin(void)
@@ -370,11 +434,31 @@ void lgr_registry_sweep_end(void)
 		struct lgr_object *object = object_at(slot);
 
 		if (id_of(object) && object->mark != reg.sweep)
-			lgr_registry_set_state(object, LGR_ST_GONE);
+			lgr_registry_set_state(object, LGR_ST_GONE, LGR_RSN_NONE);
 	}
 }
 
 /* --------------------------------------------------------------------------------------- lookups */
+
+struct lgr_object *lgr_registry_next(const struct lgr_object *after)
+{
+	for (uint32_t slot = after ? after->slot + 1 : 0; slot < reg.slots; slot++)
+		if (id_of(object_at(slot)))
+			return object_at(slot);
+	return NULL;
+}
+
+struct lgr_object *lgr_registry_next_kept(const struct lgr_object *after)
+{
+	uint32_t slot = after ? after->next_kept : reg.kept;
+
+	return slot == NOBODY ? NULL : object_at(slot);
+}
+
+uint64_t lgr_registry_last_id(void)
+{
+	return reg.last_id;
+}
 
 struct lgr_object *lgr_registry_object(uint64_t word)
 {

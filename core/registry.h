@@ -6,9 +6,10 @@
  *  G2  Each page belongs to at most one object, the one loaded last.
  *  G3  An object that is gone is found by nobody: not by address, not by map, not from outside.
  *  G4  States change in lgr_registry_set_state alone, and along these ways:
- *      LOADING -> LIVE -> KEPT -> CONDEMNED -> CLOSING -> GONE, KEPT -> LIVE, and from any to
- *      CLOSING and to GONE (the loader does as it likes while the policy is off). LOADING is
- *      what linger_query says of an object that the loader knows and the registry does not yet.
+ *      LOADING -> LIVE -> KEPT -> CONDEMNED -> CLOSING -> GONE; KEPT -> LIVE (opened again);
+ *      CONDEMNED -> LIVE or KEPT (a destructor saved it); and from any to CLOSING and to GONE
+ *      (the loader does as it likes with what is not held). LOADING is what linger_query says of
+ *      an object that the loader knows and the registry does not yet.
  *
  * Rank 5: may include all of core below it.
  * SPDX-License-Identifier: MIT
@@ -28,7 +29,8 @@ struct lgr_load {
 	uintptr_t lo, hi;	   /* span of the mapping, for want of headers */
 	const ElfW(Phdr) *headers; /* NULL: not readable */
 	size_t header_count;
-	const char *path; /* absolute, or a name that is no path (the vDSO) */
+	const char *path;     /* absolute, or a name that is no path (the vDSO) */
+	struct lgr_file file; /* all zero: nobody asked */
 	uint32_t namespace;
 	uint32_t flags; /* enum lgr_flag, as far as the walker knows */
 };
@@ -42,19 +44,54 @@ struct lgr_load {
  */
 struct lgr_object *lgr_registry_add(const struct lgr_load *load);
 
+/* Called for an object that is gone, before its slot is freed; NULL at first. Set once, at start. */
+extern void (*lgr_registry_gone)(struct lgr_object *object);
+
 /* The object of this link map; NULL: none. serial UINT64_MAX: whatever its serial is. */
 struct lgr_object *lgr_registry_find(uintptr_t map, uint64_t serial);
 
 /*
- * The only place where a state changes. Logs "unload" and frees the object's slot on GONE. A change that is none, or away from GONE, is ignored.
+ * The only place where a state changes. Logs "keep" (reason: of KEPT; else NONE), "reopen", "close",
+ * and "unload", with which the object's slot is freed. A change that is none, or away from GONE, is
+ * ignored.
  */
-void lgr_registry_set_state(struct lgr_object *object, enum lgr_state state);
+void lgr_registry_set_state(struct lgr_object *object, enum lgr_state state,
+			    enum lgr_reason reason);
 
-/*
- * Logs that the program is giving up its last handle; and, where glibc will not unload the
- * object whatever we do, that it is kept.
- */
-void lgr_registry_request(struct lgr_object *object);
+static inline struct link_map *lgr_map_of(const struct lgr_object *object)
+{
+	return (struct link_map *)(uintptr_t)object->map;
+}
+
+static inline const char *lgr_path_of(const struct lgr_object *object)
+{
+	return (const char *)(uintptr_t)object->path;
+}
+
+static inline enum lgr_state lgr_state_of(const struct lgr_object *object)
+{
+	return atomic_load_explicit(&object->state, memory_order_relaxed);
+}
+
+/* Flags that come and go: HELD, LIBC, UNNAMED, HIDDEN, DETACHED. */
+void lgr_registry_set_flags(struct lgr_object *object, uint32_t set, uint32_t clear);
+
+static inline bool lgr_is(const struct lgr_object *object, uint32_t any_of)
+{
+	return atomic_load_explicit(&object->flags, memory_order_relaxed) & any_of;
+}
+
+/* Every object: start with NULL. The same for those that are kept, the last one kept first. */
+struct lgr_object *lgr_registry_next(const struct lgr_object *after);
+struct lgr_object *lgr_registry_next_kept(const struct lgr_object *after);
+
+/* Logs an event, or a refusal (an error, once for each object and reason), about the object. */
+void lgr_registry_log(const struct lgr_object *object, enum lgr_event event,
+		      enum lgr_reason reason);
+void lgr_registry_refuse(struct lgr_object *object, enum lgr_reason reason);
+
+/* The id of the object taken in last. */
+uint64_t lgr_registry_last_id(void);
 
 /*
  * The sweep: everything that was not marked since lgr_registry_sweep_begin is gone, or rather

@@ -29,17 +29,17 @@ enum lgr_kind {
 #define LGR_SETTINGS(X)                                                                            \
 	X(OFF, "off", LGR_WORD, "", "", 1, "nothing is intercepted")                               \
 	X(HELP, "help", LGR_WORD, "", "", 1, "print this table")                                   \
-	X(POLICY, "policy", LGR_CHOICE, "safe|host|never|off", "off", 1,                           \
-	  "when a closed object is unloaded; only off is there yet")                               \
+	X(POLICY, "policy", LGR_CHOICE, "safe|host|never|off", "never", 1,                         \
+	  "when a closed object is unloaded; safe and host act as never yet")                      \
 	X(LOG, "log", LGR_STRING, "FILE", "", 1, "write the event log to FILE.PID")                \
 	X(LOG_MAX, "log_max", LGR_SIZE, "SIZE", "4M", 1, "size of the log's ring")                 \
 	X(CHILDREN, "children", LGR_CHOICE, "on|off", "on", 1,                                     \
 	  "whether child programs are preloaded too")                                              \
-	X(REOPEN, "reopen", LGR_CHOICE, "same|fresh", "same", 0,                                   \
+	X(REOPEN, "reopen", LGR_CHOICE, "same|fresh", "same", 1,                                   \
 	  "opening a kept object's unchanged file: the kept instance, or a new one")               \
-	X(FRESH, "fresh", LGR_CHOICE, "kept|nodelete", "kept", 0,                                  \
+	X(FRESH, "fresh", LGR_CHOICE, "kept|nodelete", "kept", 1,                                  \
 	  "which objects a changed file replaces")                                                 \
-	X(KEPT_MAX, "kept_max", LGR_NUMBER, "N", "16", 0, "hidden instances of one file")          \
+	X(KEPT_MAX, "kept_max", LGR_NUMBER, "N", "16", 1, "hidden instances of one file")          \
 	X(BUDGET, "budget", LGR_TIME, "TIME", "1ms", 0, "time for a proof at the call")            \
 	X(RETRY, "retry", LGR_TIMES, "TIME..TIME", "20ms..60s", 0,                                 \
 	  "when a kept object is looked at again")                                                 \

@@ -5,7 +5,7 @@
  * preloads interpose them, they write errno, and they may not be ready yet. Everything here returns
  * a negative errno on failure and touches nothing else: MT-safe, async-signal-safe, errno-safe.
  *
- * Rank 1: may include base.h. Numbers: <asm/unistd.h>; conventions: syscall(2), "Architecture
+ * Rank 1: may include base.h, wire.h. Numbers: <asm/unistd.h>; conventions: syscall(2), "Architecture
  * calling conventions".
  * SPDX-License-Identifier: MIT
  */
@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "base.h"
+#include "wire.h"
 
 #if defined(__x86_64__)
 static inline long lgr_syscall(long nr, long a, long b, long c, long d, long e, long f)
@@ -81,11 +82,23 @@ static inline long lgr_sys_pwrite(int fd, const void *from, size_t n, long at)
 }
 
 /* Returns NULL on failure. */
-static inline void *lgr_sys_mmap(size_t n, int prot, int flags, int fd)
+static inline void *lgr_sys_mmap_at(size_t n, int prot, int flags, int fd, uint64_t offset)
 {
-	long r = lgr_syscall(__NR_mmap, 0, (long)n, prot, flags, fd, 0);
+	long r = lgr_syscall(__NR_mmap, 0, (long)n, prot, flags, fd, (long)offset);
 
 	return r < 0 && r > -4096 ? NULL : (void *)r;
+}
+
+static inline void *lgr_sys_mmap(size_t n, int prot, int flags, int fd)
+{
+	return lgr_sys_mmap_at(n, prot, flags, fd, 0);
+}
+
+/* Moves the pages at from over those at to; nobody sees a moment without either. */
+static inline bool lgr_sys_move(void *from, size_t n, void *to)
+{
+	return lgr_syscall(__NR_mremap, (long)from, (long)n, (long)n, MREMAP_MAYMOVE | MREMAP_FIXED,
+			   (long)to, 0) == (long)to;
 }
 
 static inline void lgr_sys_munmap(void *p, size_t n)
@@ -101,6 +114,50 @@ static inline int lgr_sys_madvise(void *p, size_t n, int advice)
 static inline int lgr_sys_mprotect(void *p, size_t n, int prot)
 {
 	return (int)lgr_syscall(__NR_mprotect, (long)p, (long)n, prot, 0, 0, 0);
+}
+
+/* A file in memory that may be mapped to be executed. */
+static inline int lgr_sys_memfd(const char *name)
+{
+	int fd = (int)lgr_syscall(__NR_memfd_create, (long)name, 0x11 /* MFD_CLOEXEC | MFD_EXEC */,
+				  0, 0, 0, 0);
+
+	/* Before Linux 6.3 there is no MFD_EXEC, and it may always be executed. */
+	return fd == -22 /* EINVAL */
+		       ? (int)lgr_syscall(__NR_memfd_create, (long)name, 1, 0, 0, 0, 0)
+		       : fd;
+}
+
+static inline long lgr_sys_sendfile(int to, int from, size_t n)
+{
+	return lgr_syscall(__NR_sendfile, to, from, 0, (long)n, 0, 0);
+}
+
+static inline long lgr_sys_pread(int fd, void *to, size_t n, uint64_t at)
+{
+	return lgr_syscall(__NR_pread64, fd, (long)to, (long)n, (long)at, 0, 0);
+}
+
+/* The lowest free descriptor from at on. */
+static inline int lgr_sys_dup_from(int fd, uint64_t at)
+{
+	return (int)lgr_syscall(__NR_fcntl, fd, F_DUPFD_CLOEXEC, (long)at, 0, 0, 0);
+}
+
+/* How many descriptors there may be (RLIMIT_NOFILE). */
+static inline uint64_t lgr_sys_descriptor_limit(void)
+{
+	struct {
+		uint64_t now, most;
+	} limit = { 0, 0 };
+
+	lgr_syscall(__NR_prlimit64, 0, 7, 0, (long)&limit, 0, 0);
+	return limit.now;
+}
+
+static inline long lgr_sys_ioctl(int fd, unsigned long request, void *arg)
+{
+	return lgr_syscall(__NR_ioctl, fd, (long)request, (long)arg, 0, 0, 0);
 }
 
 static inline int lgr_sys_ftruncate(int fd, long n)
@@ -150,6 +207,30 @@ static inline long lgr_sys_getcwd(char *to, size_t size)
 	long r = lgr_syscall(__NR_getcwd, (long)to, (long)size, 0, 0, 0, 0);
 
 	return r > 0 ? r - 1 : r; /* the kernel counts the NUL */
+}
+
+/* What the path leads to, or where it is "", the descriptor at. 0 or a negative errno. */
+static inline long lgr_sys_file_at(int at, const char *path, struct lgr_file *ret)
+{
+	struct stat st = { .st_size = 0 };
+	long r = lgr_syscall(__NR_newfstatat, at, (long)path, (long)&st, AT_EMPTY_PATH, 0, 0);
+	uint64_t m, c;
+
+	if (r < 0)
+		return r;
+	m = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+	c = (uint64_t)st.st_ctim.tv_sec * 1000000000u + (uint64_t)st.st_ctim.tv_nsec;
+	ret->dev = st.st_dev;
+	ret->ino = st.st_ino;
+	ret->size = (uint64_t)st.st_size;
+	ret->changed_ns = m > c ? m : c;
+	ret->known_ns = 0;
+	return 0;
+}
+
+static inline long lgr_sys_file(const char *path, struct lgr_file *ret)
+{
+	return lgr_sys_file_at(AT_FDCWD, path, ret);
 }
 
 static inline uint32_t lgr_sys_getpid(void)

@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define LGR_WIRE_VERSION 1u
+#define LGR_WIRE_VERSION 2u
 
 /* ------------------------------------------------------------------ names */
 
@@ -62,6 +62,10 @@ enum lgr_event {
 	X(STACK, "stack", "a thread's stack or registers point into it")                           \
 	X(UNKNOWN, "unknown", "it cannot be seen whether something points into it")                \
 	X(NODELETE, "nodelete", "glibc never unloads it")                                          \
+	X(STATIC_TLS, "static-tls", "static TLS cannot be had twice, so it keeps its name")        \
+	X(UNIQUE, "unique-symbols", "its STB_GNU_UNIQUE symbols would be shared with a new one")   \
+	X(DEPENDENTS, "dependents", "a live object needs it, so no new one replaces it")           \
+	X(KEPT_MAX, "kept-max", "kept_max hidden instances of its file are there already")         \
 	X(E_GLIBC, "glibc-too-old", "linger needs glibc 2.35 or later")                            \
 	X(E_NO_NEXT, "no-loader", "the real dl functions were not found behind linger")            \
 	X(E_FIELDS, "loader-fields", "a private field of the loader was not found")                \
@@ -69,6 +73,9 @@ enum lgr_event {
 	X(E_REGISTRY, "registry-full", "the registry of objects is full")                          \
 	X(E_LOG, "log-unwritable", "the log file could not be made")                               \
 	X(E_SETTING, "setting-unavailable", "a setting has no effect in this version")             \
+	X(E_HOLD, "not-held", "objects cannot be held, so glibc unloads as always")                \
+	X(E_DETACH, "not-detached", "it still depends on its file, which somebody may overwrite")  \
+	X(E_MAPS, "map-limit", "the process nears the kernel's limit of mappings")                 \
 	X(E_FORK, "fork-handlers", "the fork handlers could not be registered")                    \
 	X(E_OFF, "off", "LINGER=off")
 
@@ -109,12 +116,61 @@ enum lgr_state {
 	X(FINISHES, "finishes", 1u << 8)     /* announces itself before its unmapping */           \
 	X(NAMESPACE, "namespace", 1u << 9)   /* in a namespace made by dlmopen */                  \
 	X(VDSO, "vdso", 1u << 10)	     /* the kernel's own object */                         \
-	X(MAIN, "main", 1u << 11)	     /* the program itself */
+	X(MAIN, "main", 1u << 11)	     /* the program itself */                              \
+	X(HELD, "held", 1u << 12)	     /* the loader does not unload it without us */        \
+	X(LIBC, "libc", 1u << 13)	     /* opened by libc itself (iconv, NSS): left to it */  \
+	X(UNNAMED, "unnamed", 1u << 14)	     /* kept, and out of every lookup by name */           \
+	X(HIDDEN, "hidden", 1u << 15)	     /* and without its file's identity */                 \
+	X(DETACHED, "detached", 1u << 16)    /* mapped from a private copy of its file */          \
+	X(OUTDATED, "outdated", 1u << 17)    /* its path leads to other bytes by now */
 
 enum lgr_flag {
 #define X(id, name, bit) LGR_FL_##id = (bit),
 	LGR_FLAGS(X)
 #undef X
+};
+
+/*
+ * Private fields of glibc's link map that linger uses (include/link.h there), as offsets found by
+ * value; the bit l_global as offset * 32 + bit.
+ */
+#define LGR_FIELDS(X)                                                                              \
+	X(SERIAL, "l_serial")		 /* which load this was */                                 \
+	X(HANDLES, "l_direct_opencount") /* dlopens less dlcloses */                               \
+	X(HOLDS, "l_tls_dtor_count")	 /* pending thread-local destructors */                    \
+	X(NODELETE, "l_nodelete_active")                                                           \
+	X(ALIASES, "l_libname") /* names it was asked for by */                                    \
+	X(SONAME, "l_info[DT_SONAME]")                                                             \
+	X(FILE, "l_file_id")	 /* device, inode */                                               \
+	X(SCOPE, "l_searchlist") /* {list, count}; of the program: global scope */                 \
+	X(NEEDS, "l_initfini")	 /* dependencies; l_reldeps is the next word */                    \
+	X(GLOBAL, "l_global")	 /* whether it is in the global scope */
+
+enum lgr_field {
+#define X(id, name) LGR_FIELD_##id,
+	LGR_FIELDS(X)
+#undef X
+		LGR_FIELD_COUNT
+};
+
+/* Counters that `linger stat` shows. */
+#define LGR_COUNTERS(X)                                                                            \
+	X(CALLS_DLOPEN, "calls_dlopen")                                                            \
+	X(CALLS_DLMOPEN, "calls_dlmopen")                                                          \
+	X(CALLS_DLCLOSE, "calls_dlclose")                                                          \
+	X(REQUESTS, "requests")                                                                    \
+	X(KEEPS, "keeps")                                                                          \
+	X(REOPENS, "reopens")                                                                      \
+	X(CLOSES, "closes")                                                                        \
+	X(UNLOADS, "unloads")                                                                      \
+	X(HIDES, "hides")                                                                          \
+	X(DETACHES, "detaches")
+
+enum lgr_counter {
+#define X(id, name) LGR_N_##id,
+	LGR_COUNTERS(X)
+#undef X
+		LGR_N_COUNT
 };
 
 /* ----------------------------------------------------------------- the log */
@@ -186,6 +242,14 @@ static_assert(sizeof(struct lgr_log_head) <= LGR_LOG_HEAD, "head fits");
 #define LGR_OBJECT_CHUNK 128u /* objects in one chunk */
 #define LGR_CHUNKS 2048u      /* so at most 262,144 objects at once */
 
+/* A file as it was when it was asked about: what a change of it is recognised by. */
+struct lgr_file {
+	uint64_t dev, ino;
+	uint64_t size;
+	uint64_t changed_ns; /* the later one of mtime and ctime, CLOCK_REALTIME */
+	uint64_t known_ns;   /* since when it is known to be like this; 0: it is not known */
+};
+
 /*
  * One loaded object. A reader in another process copies it whole, then its strings, then reads id
  * again: a different id means that the slot was reused and the copy is worthless.
@@ -208,10 +272,20 @@ struct lgr_object {
 	struct {
 		uint64_t lo, hi; /* [lo, hi), page-rounded, ascending, disjoint */
 	} segment[4];
-	uint32_t slot, next, mark; /* the registry's own */
-	uint32_t spare;
+	struct lgr_file file; /* as it was when the object was taken in */
+	/* linger's own: the registry's chains and marks, and what preload/names.c must undo. */
+	uint32_t slot, next, mark, next_kept;
+	uint32_t used;	  /* the last marking that found it in use (preload/group.c) */
+	uint32_t let_go;  /* handles given up on an object that glibc will not unload */
+	uint64_t kept_ns; /* when it was kept last, CLOCK_MONOTONIC */
+	uint64_t names;	  /* struct lgr_names, 0: none */
+	uint64_t pin;	  /* address of a page of its file, mapped so that its inode stays, or 0 */
+	int32_t copy;	  /* descriptor of the private copy of its file, -1: none */
+	uint32_t refused; /* reasons logged already, as bits */
+	uint64_t copy_dev, copy_ino; /* what that descriptor is known by */
+	uint64_t bound;		     /* struct bound of preload/group.c, 0: none */
 };
-static_assert(sizeof(struct lgr_object) == 208, "object layout");
+static_assert(sizeof(struct lgr_object) == 312, "object layout");
 
 /* What the process can say about linger itself. */
 enum lgr_phase { LGR_PH_NEW, LGR_PH_STARTING, LGR_PH_ON, LGR_PH_OFF };
@@ -221,16 +295,17 @@ struct lgr_region {
 	uint32_t version;
 	uint32_t size;
 	uint32_t pid;
-	_Atomic uint32_t phase;	   /* enum lgr_phase */
-	uint32_t off_reason;	   /* enum lgr_reason, when phase is LGR_PH_OFF */
-	uint32_t opencount_offset; /* of glibc's handle count in a link map, 0: not found */
-	uint32_t serial_offset;	   /* of glibc's load number in a link map, 0: not found */
-	uint32_t policy;	   /* index into safe, host, never, off */
+	_Atomic uint32_t phase;		 /* enum lgr_phase */
+	uint32_t off_reason;		 /* enum lgr_reason, when phase is LGR_PH_OFF */
+	_Atomic uint32_t policy;	 /* enum lgr_policy: index into safe, host, never, off */
+	_Atomic uint32_t holding;	 /* 1: objects are held; 0: not yet, or not possible */
+	uint32_t field[LGR_FIELD_COUNT]; /* where in a link map, 0: not found */
 	uint64_t start_ns;
-	_Atomic uint64_t slots_used; /* high-water mark of objects */
-	_Atomic uint64_t objects;    /* objects loaded now */
-	_Atomic uint64_t loads;	     /* objects ever seen; the newest id */
-	_Atomic uint64_t calls_dlopen, calls_dlmopen, calls_dlclose;
+	_Atomic uint64_t slots_used;	   /* high-water mark of objects */
+	_Atomic uint64_t objects;	   /* objects loaded now */
+	_Atomic uint64_t loads;		   /* objects ever seen; the newest id */
+	_Atomic uint64_t kept, kept_bytes; /* kept now */
+	_Atomic uint64_t counter[LGR_N_COUNT];
 	_Atomic uint64_t errors[LGR_RSN_COUNT];
 	char version_text[32];
 	char log_path[512];		    /* empty: no log */

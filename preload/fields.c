@@ -1,64 +1,46 @@
 /*
- * fields.c - the private fields of glibc's link map. See fields.h.
+ * fields.c - the private fields of glibc's link map, by value. See fields.h; probe.c finds the rest.
  *
  * Owns: the offsets in lgr_region. The readers may be called from anywhere, for a map that is in the
  * loader's list.
- * Source: glibc include/link.h (l_direct_opencount, l_serial), elf/dl-object.c (l_serial counts the
- * loads of all namespaces), the same from 2.31 to 2.42.
  * SPDX-License-Identifier: MIT
  */
 #include "fields.h"
 
+#include "elf.h"
 #include "log.h"
+#include "probe.h"
 #include "real.h"
-#include "region.h"
+#include "settings.h"
 #include "text.h"
 
-/* What is read of a link map: as much as any glibc has, short of what may lie behind the last one. */
-#define WORDS ((size_t)1024 / sizeof(uint32_t))
-/* Behind the public fields l_addr, l_name, l_ld, l_next, l_prev. */
-#define FIRST (sizeof(struct link_map) / sizeof(uint32_t))
+/* No field lies beyond: the last one is at 1184 (2.35 to 2.38) or 1208 (to 2.42), 1224 on aarch64. */
+#define END 1232u
 
-static void snapshot(uint32_t *to, const struct link_map *map)
+static const char *const names[] = {
+#define X(id, name) [LGR_FIELD_##id] = name,
+	LGR_FIELDS(X)
+#undef X
+};
+
+void lgr_fields_publish(enum lgr_field field, uint32_t offset)
 {
-	lgr_copy(to, map, WORDS * sizeof(*to));
+#ifdef LGR_FORGET
+	/* A build for the tests, in which a field cannot be found. */
+	if (lgr_equal(names[field], LGR_FORGET))
+		offset = 0;
+#endif
+	lgr_region.field[field] = offset;
+	if (!offset)
+		lgr_log_error(LGR_RSN_E_FIELDS, names[field]);
 }
 
-/* The one word that went up by one from a to b: its offset in bytes; 0: none, or several. */
-static uint32_t risen(const uint32_t *a, const uint32_t *b)
+static uint64_t word_at(const struct link_map *map, uint32_t offset)
 {
-	uint32_t at = 0;
-
-	for (size_t i = FIRST; i < WORDS; i++) {
-		if (a[i] == b[i])
-			continue;
-		if (at || b[i] != a[i] + 1)
-			return 0;
-		at = (uint32_t)(i * sizeof(uint32_t));
-	}
-	return at;
+	return *(const uint64_t *)((const char *)map + offset);
 }
 
-/*
- * The first open may change more than the count (flags), the second does not. The shim is an object
- * that is never unloaded, whose count dlclose leaves alone, so it is put back by hand.
- */
-static uint32_t find_handles(void)
-{
-	struct link_map *self = lgr_libc.self;
-	uint32_t before[WORDS], after[WORDS], at;
-
-	if (lgr_libc.dlopen(self->l_name, RTLD_NOW | RTLD_NOLOAD) != self)
-		return 0;
-	snapshot(before, self);
-	if (lgr_libc.dlopen(self->l_name, RTLD_NOW | RTLD_NOLOAD) != self)
-		return 0;
-	snapshot(after, self);
-	at = risen(before, after);
-	if (at)
-		*(uint32_t *)((char *)self + at) -= 2;
-	return at;
-}
+/* ------------------------------------------------------------------------------------- at start */
 
 /*
  * At start the list is in the order of loading, so the numbers ascend from the program's 0 to the
@@ -70,7 +52,7 @@ static bool counts_loads(const struct link_map *map, uint32_t offset, uint64_t l
 	uint64_t next = 0;
 
 	for (; map; map = map->l_next) {
-		uint64_t number = *(const uint64_t *)((const char *)map + offset);
+		uint64_t number = word_at(map, offset);
 
 		if (map == lgr_libc.ld_so && number == 0)
 			continue;
@@ -87,15 +69,46 @@ static int loads_so_far(struct dl_phdr_info *info, size_t size, void *ret)
 	return 1;
 }
 
-static uint32_t find_serial(void)
+static bool is_serial(uint32_t offset, const void *loads)
+{
+	return counts_loads(lgr_libc.head, offset, *(const uint64_t *)loads);
+}
+
+/*
+ * The first alias stands behind the link map, in the same block (elf/dl-object.c), and so does its
+ * text: what the object was asked for by. Nothing that points elsewhere is looked into.
+ */
+static bool is_aliases(uint32_t offset, const void *arg)
+{
+	const struct link_map *map = arg;
+	uintptr_t at = word_at(map, offset), start = (uintptr_t)map, end = start + 4096;
+	const struct lgr_alias *alias = (const struct lgr_alias *)at;
+	struct lgr_elf elf;
+
+	if (at < start || at > end || at % sizeof(uintptr_t) || (uintptr_t)alias->name < start ||
+	    (uintptr_t)alias->name > end)
+		return false;
+	lgr_elf_init(&elf, map->l_addr, map->l_ld);
+	return lgr_equal(alias->name, map->l_name) ||
+	       (elf.soname && lgr_equal(alias->name, elf.soname));
+}
+
+static bool is_soname(uint32_t offset, const void *arg)
+{
+	const struct link_map *map = arg;
+	const ElfW(Dyn) *d = map->l_ld;
+
+	while (d->d_tag != DT_NULL && d->d_tag != DT_SONAME)
+		d++;
+	return d->d_tag == DT_SONAME && word_at(map, offset) == (uintptr_t)d;
+}
+
+uint32_t lgr_fields_only(bool (*fits)(uint32_t offset, const void *arg), const void *arg)
 {
 	uint32_t at = 0;
-	uint64_t loads = 0;
 
-	lgr_libc.dl_iterate_phdr(loads_so_far, &loads);
-	/* The last field, at 1184 (2.35 to 2.38) or 1208 (to 2.42); 1224 at most on aarch64. */
-	for (uint32_t offset = sizeof(struct link_map); offset < 1232; offset += sizeof(uint64_t)) {
-		if (!counts_loads(lgr_libc.head, offset, loads))
+	for (uint32_t offset = sizeof(struct link_map); offset < END; offset += sizeof(uint64_t)) {
+		if (!fits(offset, arg))
 			continue;
 		if (at)
 			return 0;
@@ -106,48 +119,52 @@ static uint32_t find_serial(void)
 
 void lgr_fields_find(void)
 {
-	lgr_region.serial_offset = find_serial();
-	if (!lgr_region.serial_offset)
-		lgr_log_error(LGR_RSN_E_FIELDS, "l_serial");
-}
+	uint64_t loads = 0;
 
-/* The C library knows its environment once its own constructor has run. */
-static _Atomic bool libc_is_ready;
-
-void lgr_fields_watch(void)
-{
-	if (lgr_unlikely(!atomic_load_explicit(&libc_is_ready, memory_order_relaxed)) &&
-	    lgr_libc.environ && *lgr_libc.environ)
-		atomic_store_explicit(&libc_is_ready, true, memory_order_relaxed);
-}
-
-void lgr_fields_probe(void)
-{
-	static _Atomic bool done;
-
-	if (lgr_likely(atomic_load_explicit(&done, memory_order_relaxed)))
+	lgr_libc.dl_iterate_phdr(loads_so_far, &loads);
+	lgr_fields_publish(LGR_FIELD_SERIAL, lgr_fields_only(is_serial, &loads));
+	if (lgr_region.policy == LGR_POLICY_OFF)
 		return;
-	lgr_fields_watch();
-	if (!atomic_load_explicit(&libc_is_ready, memory_order_relaxed) ||
-	    atomic_exchange_explicit(&done, true, memory_order_relaxed))
-		return;
-	/* Another thread may change a word of the map between the snapshots; not for ever. */
-	for (int tries = 0; tries < 4 && !lgr_region.opencount_offset; tries++)
-		lgr_region.opencount_offset = find_handles();
-	if (!lgr_region.opencount_offset)
-		lgr_log_error(LGR_RSN_E_FIELDS, "l_direct_opencount");
+	lgr_fields_publish(LGR_FIELD_ALIASES, lgr_fields_only(is_aliases, lgr_libc.self));
+	lgr_fields_publish(LGR_FIELD_SONAME, lgr_fields_only(is_soname, lgr_libc.libc));
+	lgr_probe_remember();
 }
+
+/* ----------------------------------------------------------------------------------- the readers */
 
 uint64_t lgr_field_serial(const struct link_map *map)
 {
-	uint32_t at = lgr_region.serial_offset;
-
-	return at ? *(const uint64_t *)((const char *)map + at) : UINT64_MAX;
+	return lgr_field_known(LGR_FIELD_SERIAL) ? *(uint64_t *)lgr_field_at(map, LGR_FIELD_SERIAL)
+						 : UINT64_MAX;
 }
 
 uint32_t lgr_field_handles(const struct link_map *map)
 {
-	uint32_t at = lgr_region.opencount_offset;
+	return lgr_field_known(LGR_FIELD_HANDLES)
+		       ? *(volatile uint32_t *)lgr_field_at(map, LGR_FIELD_HANDLES)
+		       : UINT32_MAX;
+}
 
-	return at ? *(const volatile uint32_t *)((const char *)map + at) : UINT32_MAX;
+/* The bit's own word: its place is a byte offset times 32 plus the number of the bit. */
+static uint32_t *global_word(const struct link_map *map, uint32_t *ret_bit)
+{
+	uint32_t place = lgr_region.field[LGR_FIELD_GLOBAL];
+
+	*ret_bit = 1u << place % 32;
+	return place ? (uint32_t *)((char *)map + place / 32) : NULL;
+}
+
+bool lgr_field_global(const struct link_map *map)
+{
+	uint32_t bit, *word = global_word(map, &bit);
+
+	return word && (*word & bit);
+}
+
+void lgr_field_clear_global(struct link_map *map)
+{
+	uint32_t bit, *word = global_word(map, &bit);
+
+	if (word)
+		*word &= ~bit;
 }

@@ -7,9 +7,11 @@
  * first shares our memory and changes nothing; that of the second finds out in log.c.
  * SPDX-License-Identifier: MIT
  */
+#include "close.h"
 #include "loader.h"
 #include "lock.h"
 #include "log.h"
+#include "names.h"
 #include "notice.h"
 #include "real.h"
 #include "start.h"
@@ -42,6 +44,7 @@ static void before(void)
 {
 	if (lgr_on())
 		lgr_look_if_closing();
+	lgr_close_wait();
 	lgr_lock_fork_begins();
 	take(&registry);
 	take(&log_file);
@@ -60,6 +63,8 @@ static void in_child(void)
 	give_back(&registry);
 	lgr_lock_fork_ends(true);
 	lgr_loader_forked();
+	lgr_close_forked();
+	lgr_names_forked();
 	lgr_loads_forked();
 	lgr_log_forked();
 }

@@ -1,41 +1,38 @@
 /*
  * hooks.c - what happens before each interposed function. All in one shape:
  *
- *	void lgr_before_NAME(the function's arguments);
+ *	void lgr_before_NAME(the function's arguments, and where its return address is);
  *
- * called by the stub of that name, which then jumps to the real function with the same arguments.
+ * called by the stub of that name, which then jumps to the real function with the same arguments. That
+ * of dlclose alone may have called the real function, and then returns its result.
  *
  * The rules of the place: the program is in the middle of a call, in any thread, maybe in a
  * constructor, a destructor or a signal handler, maybe before our own constructor. No lock of ours
- * is held on return. errno and dlerror stay as they are: only raw system calls, no dl* call but
- * dl_iterate_phdr, which leaves dlerror alone (and, once in a process, lgr_fields_probe's).
+ * is held on return. errno stays as it is: only raw system calls. So does dlerror, but in the hooks of
+ * dlopen, dlmopen and dlclose, which are about to set it: there lgr_fields_probe (once) and
+ * lgr_close_proven call the loader; nothing else does, but for dl_iterate_phdr, which leaves it alone.
  * SPDX-License-Identifier: MIT
  */
 #include <dlfcn.h>
 
 #include "fields.h"
-#include "lock.h"
+#include "keep.h"
+#include "loader.h"
 #include "log.h"
 #include "notice.h"
-#include "registry.h"
 #include "start.h"
 
-void lgr_before_dlopen(const char *file, int mode);
-void lgr_before_dlmopen(Lmid_t ns, const char *file, int mode);
-void lgr_before_dlclose(void *handle);
+void lgr_before_dlopen(const char *file, int mode, long unused, const uintptr_t *frame);
+void lgr_before_dlmopen(Lmid_t ns, const char *file, int mode, const uintptr_t *frame);
+int lgr_before_dlclose(void *handle);
 void lgr_before_dlsym(void *handle, const char *name);
 void lgr_before_dlvsym(void *handle, const char *name, const char *version);
 void lgr_before___cxa_finalize(void *inside);
 __attribute__((visibility("default"))) void __gmon_start__(void);
 
-static void count(_Atomic uint64_t *counter)
+static void log_open(enum lgr_event event, uint64_t arg, const char *path)
 {
-	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-}
-
-static void log_call(enum lgr_event event, uint64_t id, uint64_t arg, const char *path)
-{
-	struct lgr_log_entry entry = { .event = event, .id = id, .arg = arg, .path = path };
+	struct lgr_log_entry entry = { .event = event, .arg = arg, .path = path };
 
 	lgr_log_write(&entry);
 }
@@ -46,68 +43,52 @@ static bool look_around(void)
 	if (!lgr_ready())
 		return false;
 	lgr_fields_probe();
+	if (lgr_region.holding)
+		lgr_loads_find_lock();
 	if (lgr_look())
 		lgr_load_seen();
 	return true;
 }
 
-void lgr_before_dlopen(const char *file, int mode)
+void lgr_before_dlopen(const char *file, int mode, long unused, const uintptr_t *frame)
 {
 	if (!look_around())
 		return;
-	lgr_load_begins(true);
-	count(&lgr_region.calls_dlopen);
-	log_call(LGR_EV_CALL_DLOPEN, 0, (uint64_t)(uint32_t)mode, file);
+	lgr_count(LGR_N_CALLS_DLOPEN);
+	log_open(LGR_EV_CALL_DLOPEN, (uint64_t)(uint32_t)mode, file);
+	lgr_keep_before_open(file);
+	lgr_load_begins(frame);
 }
 
-void lgr_before_dlmopen(Lmid_t ns, const char *file, int mode)
+void lgr_before_dlmopen(Lmid_t ns, const char *file, int mode, const uintptr_t *frame)
 {
 	if (!look_around())
 		return;
-	lgr_load_begins(false);
-	count(&lgr_region.calls_dlmopen);
-	log_call(LGR_EV_CALL_DLMOPEN, 0, (uint64_t)ns, file);
+	lgr_count(LGR_N_CALLS_DLMOPEN);
+	log_open(LGR_EV_CALL_DLMOPEN, (uint64_t)ns, file);
+	lgr_keep_before_open(NULL);
+	lgr_load_begins(frame);
 }
 
-/* Who is closed, and whether for the last time: said in the log, so without one nobody asks. */
-static void log_close(void *handle)
-{
-	struct lgr_object *object = NULL;
-	bool locked = lgr_lock(&lgr_lock_registry);
-	uint32_t flags;
-
-	/* A handle is the address of a link map; only one that is in the list is looked into. */
-	if (locked)
-		object = lgr_registry_find((uintptr_t)handle, UINT64_MAX);
-	if (object) {
-		flags = atomic_load_explicit(&object->flags, memory_order_relaxed);
-		log_call(LGR_EV_CALL_DLCLOSE, object->id, 0, (const char *)(uintptr_t)object->path);
-		if (!(flags & LGR_FL_STARTUP) && lgr_field_handles(handle) == 1)
-			lgr_registry_request(object);
-	} else {
-		log_call(LGR_EV_CALL_DLCLOSE, 0, 0, NULL);
-	}
-	if (locked)
-		lgr_unlock(&lgr_lock_registry);
-}
-
-void lgr_before_dlclose(void *handle)
+int lgr_before_dlclose(void *handle)
 {
 	if (!look_around())
-		return;
-	count(&lgr_region.calls_dlclose);
-	if (lgr_log_is_on())
-		log_close(handle);
+		return LGR_NOT_CLOSED;
+	lgr_count(LGR_N_CALLS_DLCLOSE);
+	return lgr_keep_close(handle);
 }
 
 /*
  * dlsym takes no lock that a dl_iterate_phdr callback of the program may hold in another thread, so
- * it must not look each time. Behind a dlmopen, whose objects announce nothing, it is the first to
- * come by.
+ * it must not look each time. Behind an open that announced nothing (a dlmopen, an object without
+ * _init, one that was there already) it is the first to come by.
  */
 static void before_lookup(void)
 {
-	if (lgr_ready() && lgr_unlikely(lgr_load_unannounced()) && lgr_look())
+	if (!lgr_ready() || lgr_likely(!lgr_load_unused()))
+		return;
+	lgr_keep_after_open();
+	if (lgr_load_pending() && lgr_look())
 		lgr_load_seen();
 }
 
@@ -124,7 +105,7 @@ void lgr_before_dlvsym(void *handle, const char *name, const char *version)
 /* An object's last destructor: gcc's crtstuff.c calls this with the object's __dso_handle. */
 void lgr_before___cxa_finalize(void *inside)
 {
-	if (lgr_ready() && inside)
+	if (lgr_ready())
 		lgr_finishing(inside);
 }
 

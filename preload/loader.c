@@ -1,7 +1,7 @@
 /*
- * loader.c - the lock of the loader's list. See loader.h.
+ * loader.c - the loader's two locks. See loader.h.
  *
- * Owns: the place of the lock, found once at start. Callable from anywhere afterwards.
+ * Owns: the places of the locks, each found once. Callable from anywhere afterwards.
  * SPDX-License-Identifier: MIT
  */
 #include "loader.h"
@@ -11,11 +11,13 @@
 #include "log.h"
 #include "real.h"
 #include "sys.h"
+#include "text.h"
 
 #define STEP 8u	       /* a mutex stands at a multiple of it */
 #define CANDIDATES 64u /* recursive mutexes, and what looks like one: 9 places in 2.36 */
 
 static pthread_mutex_t *list_lock;
+static _Atomic(pthread_mutex_t *) loads_lock;
 static _Atomic uint32_t holders; /* looks of ours that have it, or are about to try */
 
 struct search {
@@ -96,6 +98,67 @@ void lgr_loader_unlock(void)
 {
 	lgr_libc.unlock(list_lock);
 	forget_holder();
+}
+
+/*
+ * A recursive mutex whose count is at its end refuses to be locked once more (EAGAIN, which glibc does
+ * not look at) and still counts down when it is unlocked: so it tells that dladdr took it.
+ */
+static bool is_taken_by_dladdr(pthread_mutex_t *m)
+{
+	uint32_t was = m->__data.__count;
+	Dl_info info;
+	bool taken;
+
+	m->__data.__count = UINT32_MAX;
+	lgr_libc.dladdr(&list_lock, &info);
+	taken = m->__data.__count == UINT32_MAX - 1;
+	m->__data.__count = was;
+	return taken;
+}
+
+void lgr_loads_find_lock(void)
+{
+	static _Atomic bool failed;
+	pthread_mutex_t *m = list_lock ? list_lock - 1 : NULL;
+
+	if (lgr_likely(atomic_load_explicit(&loads_lock, memory_order_relaxed)) || failed)
+		return;
+#ifdef LGR_FORGET
+	if (lgr_equal(LGR_FORGET, "dl_load_lock"))
+		m = NULL;
+#endif
+	if (m && m->__data.__kind == PTHREAD_MUTEX_RECURSIVE) {
+		if (lgr_libc.trylock(m) != 0)
+			return; /* somebody has it */
+		failed = !is_taken_by_dladdr(m);
+		lgr_libc.unlock(m);
+	} else {
+		failed = true;
+	}
+	if (failed)
+		lgr_log_error(LGR_RSN_E_FIELDS, "dl_load_lock");
+	else
+		atomic_store_explicit(&loads_lock, m, memory_order_relaxed);
+}
+
+uint32_t lgr_loads_lock(void)
+{
+	pthread_mutex_t *m = atomic_load_explicit(&loads_lock, memory_order_relaxed);
+
+	if (!m || lgr_libc.lock(m) != 0)
+		return 0;
+	return m->__data.__count;
+}
+
+uint32_t lgr_loads_depth(void)
+{
+	return atomic_load_explicit(&loads_lock, memory_order_relaxed)->__data.__count;
+}
+
+void lgr_loads_unlock(void)
+{
+	lgr_libc.unlock(atomic_load_explicit(&loads_lock, memory_order_relaxed));
 }
 
 void lgr_loader_forked(void)

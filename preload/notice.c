@@ -12,6 +12,7 @@
 
 #include "binding.h"
 #include "fields.h"
+#include "hold.h"
 #include "loader.h"
 #include "lock.h"
 #include "log.h"
@@ -39,32 +40,67 @@ static struct {
 } seen = { .first = true };
 
 _Atomic uint32_t lgr_loads_pending;
-static __thread enum { NONE, ANNOUNCED, UNANNOUNCED } pending;
+static __thread struct {
+	const uintptr_t *frame; /* of the call; NULL: there is none */
+	uintptr_t caller;	/* what stood there */
+	uint64_t since;		/* the newest object then */
+	bool unused;		/* no lookup since */
+} pending;
+
+/* Whose load is being looked at; the program's objects are held, libc's own are not. */
+static enum { NOBODYS, PROGRAMS, LIBCS } loader; /* guarded by lgr_lock_registry */
 
 /* ------------------------------------------------------------------------------- loads under way */
 
-void lgr_load_begins(bool announced)
+void lgr_load_begins(const uintptr_t *frame)
 {
-	if (pending == NONE)
+	if (!pending.frame)
 		atomic_fetch_add_explicit(&lgr_loads_pending, 1, memory_order_relaxed);
-	pending = announced ? ANNOUNCED : UNANNOUNCED;
+	pending.frame = frame;
+	pending.unused = true;
+	pending.caller = *frame;
+	pending.since = atomic_load_explicit(&lgr_region.loads, memory_order_relaxed);
 }
 
 void lgr_load_seen(void)
 {
-	if (pending != NONE) /* pairs with the acquire in linger_query_ */
+	if (pending.frame) /* pairs with the acquire in linger_query_ */
 		atomic_fetch_sub_explicit(&lgr_loads_pending, 1, memory_order_release);
-	pending = NONE;
+	pending.frame = NULL;
 }
 
-bool lgr_load_unannounced(void)
+bool lgr_load_unused(void)
 {
-	return pending == UNANNOUNCED;
+	bool unused = pending.unused;
+
+	pending.unused = false;
+	return unused;
+}
+
+bool lgr_load_pending(void)
+{
+	return pending.frame;
 }
 
 void lgr_loads_forked(void)
 {
-	atomic_store_explicit(&lgr_loads_pending, pending != NONE, memory_order_relaxed);
+	atomic_store_explicit(&lgr_loads_pending, pending.frame != NULL, memory_order_relaxed);
+}
+
+/*
+ * Is this notice below the program's own dlopen? Not if that loaded nothing and has returned, and
+ * libc is now loading something for iconv: then we are not below its frame, or something else stands
+ * there. (Taken for the program's all the same, libc's object is kept: that is allowed.)
+ */
+static bool is_programs_load(void)
+{
+	if (!pending.frame || (const uintptr_t *)__builtin_frame_address(0) > pending.frame)
+		return false;
+#ifdef __x86_64__
+	return *pending.frame == pending.caller;
+#else
+	return true;
+#endif
 }
 
 /* ------------------------------------------------------------------------------ one object's facts */
@@ -78,8 +114,27 @@ static bool is_stand_in(const struct link_map *map)
 	       (atomic_load_explicit(&object->flags, memory_order_relaxed) & LGR_FL_STARTUP);
 }
 
+/*
+ * A new object's hold. Met by a look, it is left to its own notice, if it gives one: only there it is
+ * known who loads it.
+ */
+static void settle_hold(struct lgr_object *object)
+{
+	if (!lgr_region.holding)
+		return;
+	/* What runs in there calls its own dlopen and dlclose, past the shim. What is closed from
+	 * here is held in its close. */
+	if (object->namespace)
+		lgr_hold_note_file(object);
+	else if (loader == PROGRAMS || (loader == NOBODYS && !lgr_is(object, LGR_FL_NOTICED)))
+		lgr_hold(object);
+	else if (loader == LIBCS)
+		lgr_registry_set_flags(object, LGR_FL_LIBC, 0);
+}
+
 static void add(struct link_map *map, uint32_t namespace)
 {
+	struct lgr_object *object;
 	static char buffer[2 * 4096] LGR_BIG; /* guarded by lgr_lock_registry, as all here */
 	struct dl_find_object found = { 0 };
 	struct lgr_load load = {
@@ -123,7 +178,9 @@ static void add(struct link_map *map, uint32_t namespace)
 	}
 	if (!seen.first) /* what stays for ever need not say when it comes and goes */
 		load.flags |= lgr_binding_settle(&load);
-	lgr_registry_add(&load);
+	object = lgr_registry_add(&load);
+	if (object && !seen.first)
+		settle_hold(object);
 }
 
 /* --------------------------------------------------------------------------------------- the walk */
@@ -216,10 +273,10 @@ bool lgr_look(void)
  * (elf/dl-open.c, elf/dl-close.c), so nothing need be waited for. The counts of the list are not
  * known then; the next look compares all of it.
  */
-static void look_in_load(void)
+bool lgr_look_in_load(void)
 {
-	if (lgr_lock_held(&lgr_lock_log))
-		return;
+	if (lgr_lock_held(&lgr_lock_registry) || lgr_lock_held(&lgr_lock_log))
+		return false;
 	if (lgr_loader_try()) {
 		lgr_libc.dl_iterate_phdr(look, NULL);
 		lgr_loader_unlock();
@@ -228,6 +285,7 @@ static void look_in_load(void)
 		atomic_store_explicit(&seen.unfinished, true, memory_order_relaxed);
 		lgr_unlock(&lgr_lock_registry);
 	}
+	return true;
 }
 
 void lgr_look_if_closing(void)
@@ -244,28 +302,72 @@ void lgr_look_first(void)
 
 /* ------------------------------------------------------------------------------------ the notices */
 
+/* The first of a load takes in all of it; for the others this is where it ends. */
+static bool is_known(uint64_t word)
+{
+	return word && lgr_word_state(word) == LGR_ST_LIVE && !(word & LGR_WORD_CHECK) &&
+	       ((word & (LGR_WORD_SETTLED | LGR_WORD_STARTUP)) || !lgr_region.holding);
+}
+
+/* Another thread's look may have met them before: the objects of this load whose hold is not settled. */
+static void settle_holds(const void *caller)
+{
+	struct lgr_object *object = lgr_registry_object(lgr_pages_find((uintptr_t)caller));
+
+	if (!object || !lgr_region.holding)
+		return;
+	lgr_fields_learn(lgr_map_of(object));
+	if (lgr_is(object, LGR_FL_HELD))
+		return;
+	settle_hold(object);
+	object = NULL;
+	while (loader == PROGRAMS && (object = lgr_registry_next(object)))
+		if (object->id > pending.since)
+			settle_hold(object);
+}
+
 void lgr_notice(const void *caller)
 {
-	uint64_t word = lgr_pages_find((uintptr_t)caller);
-
-	/* The first of a load takes in all of it; for the others this is where it ends. */
-	if (word && lgr_word_state(word) == LGR_ST_LIVE && !(word & LGR_WORD_CHECK))
+	if (is_known(lgr_pages_find((uintptr_t)caller)))
 		return;
-	look_in_load();
+	if (lgr_lock(&lgr_lock_registry)) {
+		loader = is_programs_load() ? PROGRAMS : LIBCS;
+		lgr_unlock(&lgr_lock_registry);
+	}
+	lgr_look_in_load();
+	if (lgr_lock(&lgr_lock_registry)) {
+		settle_holds(caller);
+		loader = NOBODYS;
+		lgr_unlock(&lgr_lock_registry);
+	}
 	lgr_load_seen();
+}
+
+static _Atomic bool exiting;
+
+bool lgr_exiting(void)
+{
+	return atomic_load_explicit(&exiting, memory_order_relaxed);
+}
+
+/* In a program that is not position-independent the main object's __dso_handle is NULL. */
+static bool is_of_the_start(const void *inside, const struct lgr_object *object)
+{
+	return inside ? object && lgr_is(object, LGR_FL_STARTUP) : !lgr_libc.head->l_addr;
 }
 
 void lgr_finishing(const void *inside)
 {
 	struct lgr_object *object = lgr_registry_object(lgr_pages_find((uintptr_t)inside));
 
-	if (!object ||
-	    (atomic_load_explicit(&object->flags, memory_order_relaxed) & LGR_FL_STARTUP))
+	if (is_of_the_start(inside, object))
+		atomic_store_explicit(&exiting, true, memory_order_relaxed);
+	if (!object || lgr_is(object, LGR_FL_STARTUP))
 		return;
 	if (!lgr_lock(&lgr_lock_registry))
 		return;
 	if (lgr_registry_object(lgr_pages_find((uintptr_t)inside)) == object)
-		lgr_registry_set_state(object, LGR_ST_CLOSING);
+		lgr_registry_set_state(object, LGR_ST_CLOSING, LGR_RSN_NONE);
 	atomic_store_explicit(&seen.closing, true, memory_order_relaxed);
 	lgr_unlock(&lgr_lock_registry);
 }

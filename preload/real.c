@@ -42,6 +42,21 @@ static struct link_map *find_self(void)
 	return map;
 }
 
+/*
+ * TSan does not see the loader's lock, and takes for a race what different threads free under it: what
+ * is a few bytes stays unfreed there.
+ */
+static void no_free(void *p)
+{
+}
+
+static void (*find_free(const struct lgr_elf *elf))(void *)
+{
+	if (lgr_elf_find(elf, "__tsan_init"))
+		return no_free;
+	return (void (*)(void *))lgr_elf_symbol(elf, "free");
+}
+
 /* What one object of the list has to offer; each is parsed once. */
 static void survey(struct link_map *map, bool behind, struct lgr_libc *found)
 {
@@ -59,6 +74,8 @@ static void survey(struct link_map *map, bool behind, struct lgr_libc *found)
 		found->rtld_global_size = global->st_size;
 		found->debug = (struct r_debug *)lgr_elf_symbol(&elf, "_r_debug");
 	}
+	if (!found->free)
+		found->free = find_free(&elf);
 	if (!found->environ)
 		found->environ = (char ***)lgr_elf_symbol(&elf, "environ");
 	for (int i = 0; i < LGR_REAL_COUNT && (behind || is_libc); i++) {

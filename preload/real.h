@@ -42,7 +42,11 @@ extern _Atomic bool lgr_real_known;
 	X(find_object, "_dl_find_object")                                                          \
 	X(dlopen, "dlopen")                                                                        \
 	X(trylock, "pthread_mutex_trylock")                                                        \
+	X(lock, "pthread_mutex_lock")                                                              \
 	X(unlock, "pthread_mutex_unlock")                                                          \
+	X(thread_atexit, "__cxa_thread_atexit_impl")                                               \
+	X(dladdr, "dladdr")                                                                        \
+	X(errno_location, "__errno_location")                                                      \
 	X(register_atfork, "__register_atfork")                                                    \
 	X(version, "gnu_get_libc_version")
 
@@ -52,13 +56,19 @@ struct lgr_libc {
 	struct link_map *ld_so, *libc;
 	uintptr_t rtld_global; /* ld.so's _rtld_global, its state */
 	size_t rtld_global_size;
-	char ***environ;       /* the program's variable of that name */
+	char ***environ; /* the program's variable of that name */
+	void (*free)(
+		void *); /* the one the loader calls: the first in search order (elf/dl-minimal.c) */
 	struct r_debug *debug; /* ld.so's own, not a program's copy of it */
 	int (*dl_iterate_phdr)(int (*)(struct dl_phdr_info *, size_t, void *), void *);
 	int (*find_object)(void *, struct dl_find_object *);
 	void *(*dlopen)(const char *, int);
 	int (*trylock)(pthread_mutex_t *);
+	int (*lock)(pthread_mutex_t *);
 	int (*unlock)(pthread_mutex_t *);
+	int (*thread_atexit)(void (*)(void *), void *, void *);
+	int (*dladdr)(const void *, Dl_info *);
+	int *(*errno_location)(void);
 	int (*register_atfork)(void (*)(void), void (*)(void), void (*)(void), void *);
 	const char *(*version)(void);
 };

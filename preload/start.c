@@ -10,11 +10,13 @@
 
 #include "environment.h"
 #include "fields.h"
+#include "keep.h"
 #include "loader.h"
 #include "log.h"
 #include "notice.h"
 #include "path.h"
 #include "real.h"
+#include "registry.h"
 #include "sys.h"
 
 /* FILE of log:FILE as an absolute name: the program may change its directory before it forks. */
@@ -42,8 +44,15 @@ static void report_settings(void)
 	for (int i = 0; i < LGR_SET_COUNT; i++)
 		if (lgr_settings.of[i].given && !lgr_setting_available(i))
 			lgr_log_error(LGR_RSN_E_SETTING, lgr_setting_name(i));
-	if (lgr_settings.of[LGR_SET_POLICY].number != LGR_POLICY_OFF)
+	if (lgr_settings.of[LGR_SET_POLICY].number != lgr_region.policy)
 		lgr_log_error(LGR_RSN_E_SETTING, lgr_setting_name(LGR_SET_POLICY));
+}
+
+/* Of the policies that keep, this version has the one that never closes. */
+static enum lgr_policy policy(void)
+{
+	return lgr_settings.of[LGR_SET_POLICY].number == LGR_POLICY_OFF ? LGR_POLICY_OFF
+									: LGR_POLICY_NEVER;
 }
 
 static enum lgr_reason start(char **envp)
@@ -62,7 +71,7 @@ static enum lgr_reason start(char **envp)
 		lgr_environment_hide(envp, lgr_libc.self->l_name);
 	if (lgr_settings.of[LGR_SET_OFF].given)
 		return LGR_RSN_E_OFF;
-	lgr_region.policy = LGR_POLICY_OFF;
+	lgr_region.policy = policy();
 	/* 4. The log, so that everything below can be said. */
 	start_log();
 	report_settings();
@@ -70,6 +79,7 @@ static enum lgr_reason start(char **envp)
 	lgr_loader_find_lock();
 	lgr_fields_find();
 	/* 6. What is loaded already. */
+	lgr_registry_gone = lgr_keep_forget;
 	lgr_look_first();
 	/* 7. Forks. */
 	if (lgr_fork_register() != 0)
@@ -120,6 +130,8 @@ static __attribute__((constructor)) void begin(int argc, char **argv, char **env
 /* What was unloaded since the last dl* call has not been logged yet. */
 static __attribute__((destructor)) void end(void)
 {
-	if (lgr_on())
+	if (lgr_on()) {
 		lgr_look();
+		lgr_keep_at_exit();
+	}
 }

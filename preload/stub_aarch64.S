@@ -2,7 +2,7 @@
  * stub_aarch64.S - the exported dl functions, each a C hook before a tail jump to the real one.
  *
  * As stub_x86_64.S: x30, the program's own return address, is as it was when the real function
- * begins. x16 may be changed between a call and its target (AAPCS64, "Procedure Call Standard").
+ * begins; the hook's fourth argument is the program's stack pointer. x16 may be changed between a call and its target (AAPCS64, "Procedure Call Standard").
  * SPDX-License-Identifier: MIT
  */
 	.macro	STUB name index
@@ -19,6 +19,7 @@
 	mov	x29, sp
 	stp	x0, x1, [sp, #16]
 	str	x2, [sp, #32]
+	add	x3, sp, #48
 	bl	lgr_before_\name
 	ldr	x2, [sp, #32]
 	ldp	x0, x1, [sp, #16]
@@ -33,10 +34,42 @@
 	.size	\name, . - \name
 	.endm
 
+	/* The hook returns LGR_NOT_CLOSED (keep.h), or what the call returns. */
+	.macro	STUB_DONE name index
+	.globl	\name
+	.type	\name, %function
+	.balign	16
+\name:
+	.cfi_startproc
+	hint	#34 /* bti c */
+	stp	x29, x30, [sp, #-32]!
+	.cfi_def_cfa_offset 32
+	.cfi_offset 29, -32
+	.cfi_offset 30, -24
+	mov	x29, sp
+	str	x0, [sp, #16]
+	bl	lgr_before_\name
+	ldr	x1, [sp, #16]
+	ldp	x29, x30, [sp], #32
+	.cfi_restore 29
+	.cfi_restore 30
+	.cfi_def_cfa_offset 0
+	mov	w2, #0x7fffffff
+	cmp	w0, w2
+	b.eq	1f
+	ret
+1:	mov	x0, x1
+	adrp	x16, lgr_real + 8 * \index
+	ldr	x16, [x16, :lo12:(lgr_real + 8 * \index)]
+	br	x16
+	.cfi_endproc
+	.size	\name, . - \name
+	.endm
+
 	.text
 	STUB	dlopen 0
 	STUB	dlmopen 1
-	STUB	dlclose 2
+	STUB_DONE dlclose 2
 	STUB	dlsym 3
 	STUB	dlvsym 4
 	STUB	__cxa_finalize 5

@@ -2,7 +2,7 @@
 # lib.sh - what every shell test shares. Source it first: . "$(dirname "$0")/../lib.sh"
 #
 # Prints TAP. Gives: $ROOT (the project), $O (absolute build folder), $SHIM, $LINGER_CMD, $TMP (a
-# private directory, removed at the end), ok/is/like/skip/bail, with_linger, events.
+# private directory, removed at the end), ok/is/like/skip/bail, words_for, with_linger, events.
 # The trap of this field: with a wrong LD_PRELOAD path ld.so only warns and the program runs on, so
 # a test passes without the shim. Hence with_linger asserts the start record of the run.
 # SPDX-License-Identifier: MIT
@@ -14,7 +14,7 @@ SHIM=$O/liblinger.so
 LINGER_CMD=$O/linger
 CC=${CC:-gcc}
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/linger-test.XXXXXX")
-unset LINGER LD_PRELOAD
+unset LINGER LD_PRELOAD POLICY
 TESTS=0
 
 finish() {
@@ -66,12 +66,19 @@ need() {
 	command -v "$1" >/dev/null || bail "$1 is missing: install the Debian package $2"
 }
 
+# words_for LOG: what LINGER is for a run. POLICY is `off` unless a test sets it (`POLICY=never`;
+# `POLICY=`, empty: the default): most scenarios are about what glibc unloads and what linger says of
+# that, which holding would turn into a test of holding. Other settings: LINGER_SETTINGS=word,word
+words_for() {
+	local policy=${POLICY-off}
+	echo "log:$1${policy:+,policy:$policy}${LINGER_SETTINGS:+,$LINGER_SETTINGS}"
+}
 # with_linger LOG COMMAND...: runs COMMAND under the shim, logs to LOG.PID, and fails the test when
-# no process of the run had the shim. Settings beside the log: LINGER_SETTINGS=word,word
+# no process of the run had the shim.
 with_linger() {
 	local log=$1 status
 	shift
-	LINGER="log:$log${LINGER_SETTINGS:+,$LINGER_SETTINGS}" LD_PRELOAD="${PRELOAD_FIRST:+$PRELOAD_FIRST }$SHIM" "$@"
+	LINGER=$(words_for "$log") LD_PRELOAD="${PRELOAD_FIRST:+$PRELOAD_FIRST }$SHIM" "$@"
 	status=$?
 	compgen -G "$log.*" >/dev/null || { echo "# the shim was not in the process" >&2; return 99; }
 	return $status

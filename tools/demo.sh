@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# demo.sh - linger at work on a real program: Tcl loads SQLite's extension, uses it, unloads it.
+# demo.sh - linger at work on a real program: Tcl loads SQLite's extension, uses it, unloads it, and uses
+# it all the same.
 #
 # Run by `make demo`, which builds and installs what is needed first. Environment: O, the build
 # folder. Changes nothing outside a temporary directory.
@@ -57,5 +58,20 @@ echo >&3
 wait "$tcl" || die "tclsh failed"
 tcl=
 
-say "That was a program nobody changed. In this version every dlclose goes straight to glibc; the"
-echo "README says what linger promises, what holds already, and how to switch it off (LINGER=off)."
+cat >"$tmp/bug.tcl" <<TCL
+load $sqlite Sqlite3
+sqlite3 db :memory:
+unload $sqlite Sqlite3
+puts "after the unload 6 * 7 = [db eval {select 6 * 7}]"
+TCL
+say "4. A script with a bug: it unloads the extension and goes on using it. As it is:"
+status=0 # of a shell in between, whose remark on it nobody needs
+bash -c 'tclsh8.6 "$1"; exit $?' - "$tmp/bug.tcl" >"$tmp/bug" 2>&1 || status=$?
+[ "$status" -gt 128 ] || die "it did not crash: $(cat "$tmp/bug")"
+echo "     it dies of signal $((status - 128))"
+echo "   Under linger, which keeps what is closed:"
+"$linger" run --log "$tmp/bug-log" tclsh8.6 "$tmp/bug.tcl" | sed 's/^/     /'
+"$linger" log "$tmp/bug-log" | sed 's/^/     /'
+
+say "Those were programs nobody changed. The README says what linger promises, what holds already, and"
+echo "how to switch it off (LINGER=off)."

@@ -5,8 +5,10 @@
  * fail; and its memory is a stranger's, so sizes and addresses found there are bounded before use.
  * SPDX-License-Identifier: MIT
  */
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/uio.h>
 
@@ -217,6 +219,83 @@ int lgr_proc_open(pid_t pid, struct lgr_proc *ret)
 	return starting ? -EAGAIN : -ENOENT;
 }
 
+int lgr_proc_open_on(pid_t pid, struct lgr_proc *ret)
+{
+	int r = lgr_proc_open(pid, ret);
+
+	if (r < 0)
+		return r;
+	if (ret->region.phase == LGR_PH_OFF)
+		return -ECANCELED;
+	return ret->region.phase == LGR_PH_ON ? 0 : -EAGAIN;
+}
+
+/* --------------------------------------------------------------- for people */
+
+bool lgr_parse_pid(const char *s, pid_t *ret)
+{
+	unsigned long n;
+	char *end;
+
+	if (!isdigit((unsigned char)*s))
+		return false;
+	errno = 0;
+	n = strtoul(s, &end, 10);
+	if (*end || errno || n == 0 || n > INT_MAX)
+		return false;
+	*ret = (pid_t)n;
+	return true;
+}
+
+int lgr_proc_refuse(const char *who, const struct lgr_proc *proc, int r)
+{
+	uint32_t reason = proc->region.off_reason;
+	int n = (int)proc->pid;
+
+	switch (r) {
+	case -ESRCH:
+		lgr_say(who, "there is no process %d; `linger ls` lists those that have linger", n);
+		break;
+	case -ECHILD:
+		lgr_say(who, "process %d has ended; its parent has not waited for it yet", n);
+		break;
+	case -ENXIO:
+		lgr_say(who, "process %d has no memory of its own: it is a thread of the kernel",
+			n);
+		break;
+	case -EPERM:
+		lgr_say(who,
+			"process %d may not be read: be the same user or root (and where the "
+			"sysctl "
+			"kernel.yama.ptrace_scope is not 0, its ancestor or root)",
+			n);
+		break;
+	case -ENOENT:
+		lgr_say(who, "process %d has no linger in it; start it with `linger run`", n);
+		break;
+	case -ECANCELED:
+		lgr_say(who, "linger is off in process %d: %s", n,
+			reason < LGR_RSN_COUNT ? lgr_reason_text(reason) : "it does not say why");
+		break;
+	case -EAGAIN: lgr_say(who, "process %d is only starting; ask again", n); break;
+	case -EPROTO:
+		lgr_say(who,
+			"process %d has linger of wire version %u and this command knows version "
+			"%u; use the linger it was started with",
+			n, proc->region.version, LGR_WIRE_VERSION);
+		break;
+	default: lgr_say(who, "process %d cannot be read: %s", n, strerror(-r));
+	}
+	return LGR_EXIT_FAILED;
+}
+
+const char *lgr_policy_name(uint32_t policy)
+{
+	static const char *const names[] = { "safe", "host", "never", "off" };
+
+	return policy < sizeof(names) / sizeof(names[0]) ? names[policy] : "?";
+}
+
 /* ------------------------------------------------------------------ objects */
 
 static void object_deinit(struct lgr_proc_object *o)
@@ -253,7 +332,7 @@ static void read_exe(pid_t pid, char **path)
 static int complete(const struct lgr_proc *proc, uint64_t at, struct lgr_proc_object *o)
 {
 	const struct lgr_object *object = &o->object;
-	uint32_t handles_at = proc->region.opencount_offset;
+	uint32_t handles_at = proc->region.field[LGR_FIELD_HANDLES];
 	uint64_t id;
 	int r;
 
@@ -369,4 +448,16 @@ int lgr_proc_objects_read(const struct lgr_proc *proc, struct lgr_proc_objects *
 	if (ret->count)
 		qsort(ret->object, ret->count, sizeof(*ret->object), by_id);
 	return 0;
+}
+
+/*
+ * What is kept and has a handle was opened again, and nothing of linger has run since. (A hidden one
+ * nobody can open; its handles are such as glibc does not count down.)
+ */
+uint32_t lgr_proc_object_state(const struct lgr_proc_object *o)
+{
+	if (o->object.state == LGR_ST_KEPT && o->handles_known && o->handles &&
+	    !(o->object.flags & LGR_FL_HIDDEN))
+		return LGR_ST_LIVE;
+	return o->object.state;
 }

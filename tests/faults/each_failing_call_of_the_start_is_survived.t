@@ -3,17 +3,8 @@
 # must not notice. strace injects the failures; the shim's calls are those between its first one
 # (getpid, which no C library start makes) and the mark at the beginning of main.
 # SPDX-License-Identifier: MIT
-. "$(dirname "$0")/../lib.sh"
-need strace strace
-
-host=$O/tests/host_marked
-plugin=libz.so.1
-run=(-E "LD_PRELOAD=$SHIM" -E "LINGER=log:$TMP/log" "$host" "$plugin")
-wanted=$'opened: yes\nclosed: 0'
-
-strace -qq -o "$TMP/trace" "${run[@]}" >"$TMP/out" || bail "strace does not work here"
-is "without a failure" "$(cat "$TMP/out")" "$wanted"
-compgen -G "$TMP/log.*" >/dev/null || bail "the shim was not in the process"
+. "$(dirname "$0")/faults.sh"
+trace_host libz.so.1
 
 # NAME K lines: the K-th call of that name in the process is one of the shim's.
 calls=$(awk -F'(' '{ n[$1]++ }
@@ -23,11 +14,4 @@ calls=$(awk -F'(' '{ n[$1]++ }
 count=$(wc -l <<<"$calls")
 ok "the start makes some calls, and not many ($count)" test "$count" -ge 5 -a "$count" -le 60
 like "among them those of the log" "$calls" 'fallocate'
-
-while read -r name k; do
-	for error in ENOMEM ENOSYS; do
-		rm -f "$TMP"/log.*
-		out=$(strace -qq -o /dev/null -e "inject=$name:error=$error:when=$k" "${run[@]}" 2>&1)
-		is "$name number $k fails with $error" "$out" "$wanted"
-	done
-done <<<"$calls"
+each_fails "$calls"

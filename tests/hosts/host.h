@@ -94,6 +94,23 @@ static inline const char *word_of(int r, const struct linger_info *info)
 	return r || info->state > LINGER_CLOSING ? "?" : states[info->state];
 }
 
+/*
+ * The tests set KEEPS where linger keeps what is closed; to `held` where it lacks what it needs to do
+ * more than hold it. It is asked in signal handlers, too.
+ */
+static inline bool linger_keeps(void)
+{
+	const char *keeps = getenv("KEEPS");
+
+	return keeps && *keeps && linger_is_here();
+}
+
+/* What the program holds is live; opened again, it may be kept until the next dl* call. */
+static inline bool is_open(const struct linger_info *info)
+{
+	return info->state == LINGER_LIVE || (linger_keeps() && info->state == LINGER_KEPT);
+}
+
 /* The id of the object at an address that must be live; 0 where linger is absent. */
 static inline uint64_t id_at(const void *address)
 {
@@ -102,18 +119,32 @@ static inline uint64_t id_at(const void *address)
 
 	if (r == -ENOSYS)
 		return 0;
-	check(r == 0 && info.state == LINGER_LIVE && info.id, "%p is %s, its id %llu", address,
+	check(r == 0 && is_open(&info) && info.id, "%p is %s, its id %llu", address,
 	      word_of(r, &info), (unsigned long long)info.id);
 	return info.id;
 }
 
+/* Each life has a new id; what was kept and is opened again lives on. */
+static inline void check_life(uint64_t id, uint64_t last)
+{
+	check(!id || (linger_keeps() && last ? id == last : id > last), "id %llu after %llu",
+	      (unsigned long long)id, (unsigned long long)last);
+}
+
+/* Behind the last dlclose: nobody's, or kept where linger keeps. */
 static inline void check_gone(const void *address)
 {
 	struct linger_info info = { 0, 0, 0 };
 	int r = linger_query(address, &info);
 
-	check(r == -ENOENT || r == -ENOSYS, "%p is still %s, its id %llu", address,
-	      word_of(r, &info), (unsigned long long)info.id);
+	if (linger_keeps() && !strcmp(getenv("KEEPS"), "held"))
+		check(r == 0, "%p is %s, not held", address, word_of(r, &info));
+	else if (linger_keeps())
+		check(r == 0 && info.state == LINGER_KEPT, "%p is %s, not kept, its id %llu",
+		      address, word_of(r, &info), (unsigned long long)info.id);
+	else
+		check(r == -ENOENT || r == -ENOSYS, "%p is still %s, its id %llu", address,
+		      word_of(r, &info), (unsigned long long)info.id);
 }
 
 /*

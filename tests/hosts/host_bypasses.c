@@ -36,7 +36,7 @@ static void open_and_close(const char *path, bool known_at_once)
 			let_linger_look();
 		anchor = symbol(handle, "anchor");
 		id = id_at(anchor);
-		check(id > last || !linger_is_here(), "the id did not rise");
+		check_life(id, last);
 		last = id;
 		check(other_close(handle) == 0, "close: %s", dlerror());
 		check_gone(anchor);

@@ -42,7 +42,7 @@ static void open_and_close(const char *path)
 	close_handle(handle);
 	check_gone(anchor);
 	handle = open_path(path, RTLD_NOW);
-	check(!id || id_at(symbol(handle, "anchor")) > id, "the id did not rise in the child");
+	check_life(id_at(symbol(handle, "anchor")), id);
 	close_handle(handle);
 }
 

@@ -39,8 +39,7 @@ int main(int argc, char **argv)
 
 		same_map += handle == last_map;
 		same_range += anchor == last_anchor;
-		check(!id || id > last_id, "cycle %d: id %llu after %llu", i,
-		      (unsigned long long)id, (unsigned long long)last_id);
+		check_life(id, last_id);
 		last_map = handle;
 		last_anchor = anchor;
 		last_id = id;

@@ -1,16 +1,19 @@
 # programs.sh - what the tests of real programs share. Source it first, instead of ../lib.sh.
 #
 # A test here says that a program cannot tell whether linger is there, and that linger's log tells
-# the truth about it. same_with_linger runs the program five times, in turn
+# the truth about it. same_with_linger runs the program seven times, in turn
 #
 #	bare		without anything
 #	counted		with the counter, which shares nothing with linger (count.c)
 #	linger		with linger
 #	count_first	with both, the counter before linger
 #	linger_first	with both, linger before the counter
+#	kept		with linger that keeps what is closed; in the others it leaves that to glibc
+#	kept_counted	the same, before the counter
 #
 # and compares what the program printed and its status in all of them, the counts of `counted` and
-# `linger` process by process, and in the last two, in the same run, pid by pid.
+# `linger` (and the calls of `kept`) process by process, and in those with both, in the same run, pid
+# by pid.
 # Standard output, standard error and status of a run are in $TMP/RUN.out, .err and .status.
 #
 # shellcheck shell=bash disable=SC1091,SC2016
@@ -21,7 +24,7 @@ HERE=$ROOT/tests/programs
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH LC_ALL=C.UTF-8 HOME=$TMP
 unset "${!COUNT@}" "${!PYTHON@}" "${!PERL@}" "${!RUBY@}" "${!LUA_@}" "${!OPENSSL_@}" "${!R_@}"
 COUNTER=$O/tests/count.so
-RUNS='bare counted linger count_first linger_first'
+RUNS='bare counted linger count_first linger_first kept kept_counted'
 
 # The first test to come builds the counter; two at once both build it, and either result is good.
 build_counter() {
@@ -54,7 +57,7 @@ counter_then_linger() {
 	COUNT=$TMP/$RUN/count PRELOAD_FIRST=$COUNTER with_linger "$TMP/$RUN/log" "$@"
 }
 linger_then_counter() {
-	LINGER=log:$TMP/$RUN/log${LINGER_SETTINGS:+,$LINGER_SETTINGS} COUNT=$TMP/$RUN/count \
+	LINGER=$(words_for "$TMP/$RUN/log") COUNT=$TMP/$RUN/count \
 		LD_PRELOAD="$SHIM $COUNTER" "$@"
 }
 
@@ -96,13 +99,15 @@ notices() {
 
 # same_with_linger COMMAND...
 same_with_linger() {
-	local r
+	local r n kept
 	[ -e "$SHIM" ] || bail "$SHIM is missing: run make first"
 	run bare "$@"
 	run counted with_counter "$@"
 	run linger alone "$@"
 	run count_first counter_then_linger "$@"
 	run linger_first linger_then_counter "$@"
+	POLICY=never run kept alone "$@"
+	POLICY=never run kept_counted linger_then_counter "$@"
 	for r in $RUNS; do
 		[ "$r" != bare ] || continue
 		is "$r: same standard output" "$(cat "$TMP/$r.out")" "$(cat "$TMP/bare.out")"
@@ -115,7 +120,12 @@ same_with_linger() {
 		"$(logged linger | calls_of)" "$(counted counted | calls_of)"
 	is "same objects come and go, process by process" \
 		"$(logged linger | objects_of)" "$(counted counted | objects_of)"
-	for r in count_first linger_first; do
+	# Constructors and destructors of what is kept run once, so what they call is called once.
+	[ "${CALLS_OF_CONSTRUCTORS:-}" ] || is "kept: same calls, process by process" \
+		"$(logged kept | calls_of)" "$(counted counted | calls_of)"
+	n=$(total unload counted) kept=$(total unload kept_counted)
+	ok "kept: less is unloaded ($kept, not $n)" [ "$n" -eq 0 -o "$kept" -lt "$n" ]
+	for r in count_first linger_first kept_counted; do
 		is "$r: same calls in the same run" \
 			"$(logged "$r" --pid | calls_of)" "$(counted "$r" --pid | calls_of)"
 		is "$r: same objects in the same run" \

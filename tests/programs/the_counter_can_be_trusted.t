@@ -16,6 +16,7 @@ compile -DPLUGIN -fPIC -shared -o "$TMP/lib/libcopy2.so"
 compile -DOUTER -fPIC -shared -Wl,--enable-new-dtags,-rpath,'$ORIGIN' -o "$TMP/lib/libouter.so"
 compile -Wl,--enable-new-dtags,-rpath,'$ORIGIN/lib' -o "$TMP/calls"
 
+CALLS_OF_CONSTRUCTORS=1 # libouter.so's, opened twice
 same_with_linger "$TMP/calls"
 like "the program works" "$(cat "$TMP/bare.out")" \
 	'answer: 42.*not_there.so.*not open.*child: signal 9.*child: exit 3.*child: exit 4'

@@ -24,4 +24,4 @@ json() {
 }
 # Events and reasons by number, as in wire.h.
 START=0 OPEN=1 REQUEST=2 KEEP=3 ERROR=10 DLOPEN=11 DLMOPEN=12 DLCLOSE=13
-POLICY=1 PIN=3 E_LOG=15
+BY_POLICY=1 E_LOG=19

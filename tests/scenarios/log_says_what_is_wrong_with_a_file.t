@@ -11,7 +11,7 @@ head -c 100000 /dev/zero > zeros
 seq 100000 > text
 echo LINGER > short
 for i in {1..30}; do echo "$((1000 + i)) $i 0 4711 $OPEN 0 /lib/object-number-$i.so"; done | forge whole
-forge version2 version=2 < /dev/null
+forge version1 version=1 < /dev/null
 forge no_slots slots=0 < /dev/null
 forge many_slots slots=1152921504606846976 next=1152921504606846976 < /dev/null
 forge large_index next=18446744073709551615 < /dev/null
@@ -26,7 +26,7 @@ refused "an empty file" 1 'empty is empty: its process ended before it wrote any
 refused "a log that was not begun" 1 'zeros has no start record' zeros
 refused "a text" 1 'text is not a log of linger' text
 refused "a short text" 1 'short is not a log of linger' short
-refused "another version" 1 'version2 is a log of format 2 and this linger reads format 1' version2
+refused "another version" 1 'version1 is a log of format 1 and this linger reads format 2' version1
 refused "no slots" 1 'is damaged: its start record contradicts itself' no_slots
 refused "more slots than a file can have" 1 'is damaged' many_slots
 refused "more records than there is time for" 1 'is damaged' large_index
@@ -56,10 +56,10 @@ head -c 8192 whole > cut.bin
 refused "cut behind the head" 1 '30 records are lost' cut.bin
 
 # One bad file among good ones takes nothing from them.
-log --json empty whole version2 missing > out
+log --json empty whole version1 missing > out
 is "several: status" $? 1
 is "several: the good one is printed" "$(grep -c '"event":"open"' out)" 30
-is "several: a sentence for each bad one" "$(sed 's/^linger log: \([a-z0-9]*\).*/\1/' err | sort | xargs)" 'empty missing version2'
+is "several: a sentence for each bad one" "$(sed 's/^linger log: \([a-z0-9]*\).*/\1/' err | sort | xargs)" 'empty missing version1'
 
 # A head that lies about what was written, and records no process writes.
 echo "1001 1 0 4711 $OPEN 0 /x" | forge liar next=9223372036854775807 records=18446744073709551615

@@ -1,14 +1,16 @@
-# ls.sh - what the tests of `linger ls` share. Source it first, instead of ../lib.sh.
+# ls.sh - what the tests of `linger ls` and `linger stat` share. Source it first, instead of ../lib.sh.
 #
-# Works on a copy of the command that every user can reach. Gives: LS (linger ls), LS_AS USER-ID, and
+# Works on a copy of the command that every user can reach. Gives: LS (linger ls; or what SUBCOMMAND
+# says), LS_AS USER-ID, and
 # standin WORDS: starts a process that says what a test wants, see standin.c; its pid is in $PID.
 # SPDX-License-Identifier: MIT
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 chmod 755 "$TMP"
 cp "$LINGER_CMD" "$TMP/linger" || bail "build first: $LINGER_CMD is missing"
-LS() { "$TMP/linger" ls "$@"; }
+SUBCOMMAND=ls
+LS() { "$TMP/linger" $SUBCOMMAND "$@"; }
 as_user() { setpriv --reuid="$1" --regid="$1" --clear-groups -- "${@:2}"; }
-LS_AS() { as_user "$1" "$TMP/linger" ls "${@:2}"; }
+LS_AS() { as_user "$1" "$TMP/linger" $SUBCOMMAND "${@:2}"; }
 "$CC" -std=c11 -D_GNU_SOURCE -iquote "$ROOT/core" -O1 -fPIC -shared -pthread -o "$TMP/standin.so" \
 	"$ROOT/tests/scenarios/standin.c" || bail "the stand-in cannot be built"
 cd "$TMP" || exit
@@ -50,5 +52,5 @@ refused() {
 	is "$name: status" $got "$status"
 	is "$name: nothing is listed" "$(cat out)" ''
 	is "$name: one sentence" "$(wc -l < err)" 1
-	like "$name: what it says" "$(cat err)" "^linger ls: .*$regex"
+	like "$name: what it says" "$(cat err)" "^linger $SUBCOMMAND: .*$regex"
 }

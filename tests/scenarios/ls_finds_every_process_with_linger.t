@@ -12,7 +12,7 @@ standin ''
 on=$PID
 is "a line of text" "$(row $on)" 'PID on 3 sleep 300'
 is "a line of JSON" "$(json_row $on)" '{"state":"on","policy":"off","objects":3,"version":"0.0-standin","log":"/log.1","command":"sleep 300"}'
-standin 'off 10'
+standin 'off 14'
 is "one where linger is off" "$(row $PID)" 'PID off: linger needs glibc 2.35 or later 3 sleep 300'
 like "in JSON" "$(json_row $PID)" '"state":"off","reason":"glibc-too-old"'
 standin 'version 7'

@@ -7,12 +7,18 @@
 standin ''
 LS --json $PID > json 2>&1
 addresses='"lo":"0x[0-9a-f]*","hi":"0x[0-9a-f]*"'
-is "JSON" "$(sed "s/$addresses/A/; s/\"pid\":$PID/P/" json)" '{P,"id":10,"path":"/lib/with\nline feed.so","state":"kept",A,"handles":77,"build_id":"ab000102030405060708090a0b0c0d0e0f1011ff","bytes":4096,"soname":"feed.so.1","flags":["nodelete","tls","namespace"]}
+is "JSON" "$(sed "s/$addresses/A/; s/\"pid\":$PID/P/" json)" '{P,"id":10,"path":"/lib/with\nline feed.so","state":"kept",A,"handles":0,"build_id":"ab000102030405060708090a0b0c0d0e0f1011ff","bytes":4096,"soname":"feed.so.1","flags":["nodelete","tls","namespace","held","unnamed","detached"]}
 {P,"id":20,"path":"","state":"live",A,"handles":null,"build_id":"","bytes":4096,"soname":"","flags":[]}'
 is "addresses are those of the process" "$(grep -c "\"lo\":\"0x$(sed -n 's/^\([0-9a-f]*\)-\([0-9a-f]*\) r--p 00000000 00:00 0.*/\1/p' /proc/$PID/maps | head -1)\"" json)" 1
-is "text" "$(LS $PID | sed 's/[0-9a-f]\{12\}-[0-9a-f]\{12\}/A/')" '   ID  STATE      ADDRESSES                  HANDLES       BYTES  FLAGS                   BUILD-ID      PATH
-   10  kept       A       77        4096  nodelete,tls,namespace  ab0001020304  /lib/with\x0aline feed.so
-   20  live       A        -        4096  -                       -             '
+is "text" "$(LS $PID | sed 's/[0-9a-f]\{12\}-[0-9a-f]\{12\}/A/')" '   ID  STATE      ADDRESSES                  HANDLES       BYTES  FLAGS                                         BUILD-ID      PATH
+   10  kept       A        0        4096  nodelete,tls,namespace,held,unnamed,detached  ab0001020304  /lib/with\x0aline feed.so
+   20  live       A        -        4096  -                                             -             '
+standin reopened
+is "what is kept and has handles was opened again" "$(LS --json $PID | sed -n 1p | grep -o '"id":10,\|"state":"[a-z]*"\|"handles":[0-9]*' | xargs)" \
+	'id:10, state:live handles:77'
+standin reopened,hidden
+is "but nobody opens a hidden one" "$(LS --json $PID | sed -n 1p | grep -o '"state":"[a-z]*"\|"handles":[0-9]*' | xargs)" \
+	'state:kept handles:77'
 standin nohandles
 is "handles are unknown where the count was not found" "$(LS --json $PID | grep -o '"handles":[^,]*' | sort -u)" '"handles":null'
 standin badpath
@@ -36,7 +42,7 @@ echo 'int opened;' | "$CC" -shared -fPIC -Wl,--build-id=sha1,-soname,opened.so.1
 echo 'int closed;' | "$CC" -shared -fPIC -o closed.so -x c -
 "$CC" -o open open.c -ldl || bail "cannot compile"
 mkfifo in out
-LD_PRELOAD=$SHIM ./open ./opened.so ./closed.so < in > out &
+LINGER=policy:off LD_PRELOAD=$SHIM ./open ./opened.so ./closed.so < in > out &
 PID=$! PIDS+=" $!"
 exec 3> in 4< out
 read -r ready <&4

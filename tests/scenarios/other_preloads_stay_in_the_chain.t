@@ -15,7 +15,7 @@ both_orders() {
 		preload="$2 $SHIM"
 		[ $order = before ] || preload="$SHIM $2"
 		rm -f both.log.*
-		LINGER=log:$TMP/both.log run_plain both env LD_PRELOAD="$preload" "${program[@]}"
+		LINGER=$(words_for "$TMP/both.log") run_plain both env LD_PRELOAD="$preload" "${program[@]}"
 		is "$1 $order linger: as alone" "$(cat both both.err)" "$(cat plain plain.err)"
 		is "$1 $order linger: the log" \
 			"$(for e in dlopen open request unload dlclose; do

@@ -1,6 +1,6 @@
 # plugins.sh - what the tests that open plugins share. Source it first, instead of ../lib.sh.
 #
-# Gives: host, plug (their paths), copies, same_with_linger, count_events, path_events.
+# Gives: host, plug (their paths), copies, same_with_linger, same_when_kept, same_when_off, count_events, path_events.
 # SPDX-License-Identifier: MIT
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 [ -x "$LINGER_CMD" ] || bail "build first: $LINGER_CMD is missing"
@@ -32,8 +32,23 @@ run_linger() {
 	with_linger "$TMP/$out.log" "$@" > "$TMP/$out" 2> "$TMP/$out.err"
 	echo "status $?" >> "$TMP/$out"
 }
-# same_with_linger NAME COMMAND...: the same output and status with linger and without, and 0.
+# same_when_kept NAME COMMAND...: the same output and status with and without linger that keeps what is
+# closed. Its log is kept.log. The host expects that it is kept, unless KEEPS is empty.
+same_when_kept() {
+	local name=$1
+	shift
+	run_plain plain "$@"
+	KEEPS=${KEEPS-1} POLICY=never run_linger kept "$@"
+	is "$name, kept: as without linger" "$(cat kept)" "$(cat plain)"
+	tail -n 1 kept | grep -qx 'status 0' || sed 's/^/# /' kept.err
+}
+# same_with_linger NAME COMMAND...: that, and the same output and status with linger and without, and 0,
+# where glibc unloads as always. same_when_off NAME COMMAND...: the latter alone.
 same_with_linger() {
+	same_when_kept "$@"
+	same_when_off "$@"
+}
+same_when_off() {
 	local name=$1
 	shift
 	run_plain plain "$@"

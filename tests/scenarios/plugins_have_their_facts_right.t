@@ -5,7 +5,7 @@
 . "$(dirname "$0")/plugins.sh"
 
 cd "$BUILT" || exit
-coproc HOST { LD_PRELOAD=$SHIM exec "$(host shows)" ./plug_flag_nodelete.so 2*./plug_flag_unique.so \
+coproc HOST { LINGER=policy:off LD_PRELOAD=$SHIM exec "$(host shows)" ./plug_flag_nodelete.so 2*./plug_flag_unique.so \
 	../tests/plug_flag_tls.so ././plug_flag_static_tls.so "$BUILT/plug_flag_textrel.so" \
 	3*./plug_base.so ./plug_deep.so 2>&1; }
 pid=$HOST_PID # bash unsets that variable as soon as the host has ended

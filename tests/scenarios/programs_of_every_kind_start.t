@@ -24,7 +24,8 @@ ok 'gcc -pg: it has its profile' test -s gmon.out
 cp "$(plug deep)" .
 "$CC" -pg -rdynamic -O2 -D_GNU_SOURCE -I"$O/public" -I"$ROOT/tests/hosts" -o exported \
 	"$ROOT/tests/hosts/host_bypasses.c" || bail 'cannot build exported'
-same_with_linger 'gcc -pg -rdynamic' ./exported bare "${paths[0]}"
+same_when_kept 'gcc -pg -rdynamic' ./exported bare "${paths[0]}"
+same_when_off 'gcc -pg -rdynamic' ./exported bare "${paths[0]}"
 logged 'gcc -pg -rdynamic' 3
 built fixed -no-pie
 same_with_linger 'gcc -no-pie' ./fixed 20 "${paths[@]}"
@@ -44,7 +45,7 @@ program=("$(host churns)" 20 "${paths[@]}")
 same_with_linger 'the loader as a command' "$ld_so" "${program[@]}"
 logged 'the loader as a command' 20
 run_plain plain "$ld_so" "${program[@]}"
-LINGER=log:$TMP/arg.log run_plain arg "$ld_so" --preload "$SHIM" "${program[@]}"
+LINGER=$(words_for "$TMP/arg.log") run_plain arg "$ld_so" --preload "$SHIM" "${program[@]}"
 is 'ld.so --preload: as without linger' "$(cat arg arg.err)" "$(cat plain plain.err)"
 is 'ld.so --preload: logged' "$(count_events arg.log open '/base[12].so')" 20
 

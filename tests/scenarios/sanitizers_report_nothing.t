@@ -37,9 +37,13 @@ for compiler in gcc clang; do
 		is "$name: opens and unloads" "$(count_events linger.log open '/p[1-5].so')" \
 			"$(count_events linger.log unload '/p[1-5].so')"
 		rm -f run.log.*
-		run_plain run exact "$LINGER_CMD" run --log "$TMP/run.log" "${program[@]}"
+		# By default linger keeps what is closed.
+		KEEPS=1 run_plain run exact "$LINGER_CMD" run --log "$TMP/run.log" "${program[@]}"
 		is "$name with linger run" "$(cat run run.err)" "$(cat plain plain.err)"
 		is "$name with linger run: it was there" \
 			"$(events run.log start | grep -c '/races"')" 1
+		is "$name with linger run: each opened once, and kept" \
+			"$(count_events run.log open '/p[1-5].so') $(count_events run.log unload '/p[1-5].so')" \
+			'5 0'
 	done
 done

@@ -11,5 +11,6 @@ counts=$(grep '^# ' linger.err)
 for state in live closing nobody; do
 	like "it met the object when it was $state" "$counts" "$state [1-9]"
 done
+like 'it met what is kept, too' "$(grep '^# ' kept.err)" 'kept [1-9]'
 same_with_linger 'a handler that forks' "$(host is_interrupted)" fork 2000 "${paths[@]}"
 same_with_linger 'a handler that forks inside a fork' "$(host is_interrupted)" fork2 1000 "${paths[@]}"

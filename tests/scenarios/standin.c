@@ -2,8 +2,13 @@
  * standin.c - a shared object that says about itself what the shim says, but only what a test wants.
  *
  * Preloaded into any program. Reads the variable STANDIN, words separated by commas:
- *   off N, starting, nomagic, version N, size N, nohandles, churn, badpath, badchunk
+ *   off N, starting, nomagic, version N, size N, nohandles, churn, badpath, badchunk, reopened, hidden,
+ *   policy N, holding, called, numbers, fields N, failed
  * Objects it claims: 10 mapped, with everything set; 20 mapped, with nothing set; 30 not mapped.
+ * Object 10 is kept; with reopened it has handles; with hidden it is hidden, too.
+ * called: the program has called dlopen once. numbers: each counter, and the errors of two reasons, are a
+ * number of their own. fields N: the first N fields are found; else that of the handles alone.
+ * failed: a field was reported as missing.
  * With churn a thread reuses one slot as fast as it can: object N has path /object/N.
  * SPDX-License-Identifier: MIT
  */
@@ -27,7 +32,7 @@ __asm__(".pushsection .note.linger, \"a\", %note\n"
 	".popsection\n");
 
 static struct lgr_object chunk[2][LGR_OBJECT_CHUNK];
-static uint32_t link_map[4] = { 0, 0, 77 };
+static uint32_t link_map[4];
 static char paths[2][64];
 
 /* The number behind word in STANDIN, -1 if the word is not there, 0 if it has none. */
@@ -72,7 +77,11 @@ static void fill_objects(char *pages)
 	o->soname_len = 9;
 	o->map = (uintptr_t)link_map;
 	o->state = LGR_ST_KEPT;
-	o->flags = LGR_FL_NODELETE | LGR_FL_TLS | LGR_FL_NAMESPACE;
+	o->flags = LGR_FL_NODELETE | LGR_FL_TLS | LGR_FL_NAMESPACE | LGR_FL_HELD | LGR_FL_UNNAMED |
+		   LGR_FL_DETACHED;
+	if (word("hidden") >= 0)
+		o->flags |= LGR_FL_HIDDEN;
+	link_map[2] = word("reopened") >= 0 ? 77 : 0;
 	o->build_id_len = 20;
 	memcpy(o->build_id,
 	       "\xab\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\xff",
@@ -95,8 +104,22 @@ static __attribute__((constructor)) void start(void)
 		   : word("starting") >= 0 ? LGR_PH_STARTING
 					   : LGR_PH_ON;
 	r->off_reason = word("off") > 0 ? (uint32_t)word("off") : 0;
-	r->opencount_offset = word("nohandles") >= 0 ? 0 : 8;
-	r->policy = 3;
+	r->field[LGR_FIELD_HANDLES] = word("nohandles") >= 0 ? 0 : 8;
+	for (long i = 0; i < word("fields"); i++)
+		r->field[i] = 8;
+	r->policy = word("policy") >= 0 ? (uint32_t)word("policy") : 3;
+	r->holding = word("holding") >= 0;
+	r->loads = 30;
+	if (word("called") >= 0)
+		r->counter[LGR_N_CALLS_DLOPEN] = 1;
+	for (int i = 0; i < LGR_N_COUNT && word("numbers") >= 0; i++)
+		r->counter[i] = 100 + (uint64_t)i;
+	if (word("numbers") >= 0) {
+		r->errors[LGR_RSN_UNIQUE] = 7;
+		r->errors[LGR_RSN_E_HOLD] = 1;
+	}
+	if (word("failed") >= 0)
+		r->errors[LGR_RSN_E_FIELDS] = 1;
 	r->slots_used = LGR_OBJECT_CHUNK + 4;
 	r->objects = 3;
 	r->chunk[0] = (uintptr_t)chunk[0];

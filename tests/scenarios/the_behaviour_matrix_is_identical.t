@@ -3,8 +3,9 @@
 # dlsym, dlvsym and what goes with them is the same with and without linger.
 #
 # tests/matrix/matrix.txt has the cases. Each is a process of its own, run plain and with linger by
-# callers in C, C++ and Rust, unoptimised and optimised; the printed lines must be equal. Two bad
-# preloads show that a line can differ at all, an empty one that no line differs by chance.
+# callers in C, C++ and Rust, unoptimised and optimised; the printed lines must be equal where glibc
+# unloads. Where linger keeps, those and only those differ that are listed below, each with its reason.
+# Two bad preloads show that a line can differ at all, an empty one that no line differs by chance.
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/../lib.sh"
 need rustc rustc
@@ -103,6 +104,69 @@ all_different() {
 	done
 }
 
+# settled OUTPUT HOW: without what README lists, see settle.pl.
+settled() { perl "$MATRIX/settle.pl" "$2" < "$TMP/$1"; }
+# differ PLAIN OUTPUT HOW: the cases that differ all the same, and the words that are in the first (<) or in
+# the second (>) alone.
+differ() {
+	local a b
+	paste -d'\n' <(settled "$1" "$3") <(settled "$2" "$3") | while IFS= read -r a; do
+		IFS= read -r b
+		[ "$a" = "$b" ] || echo "${a%%:*}: $(diff --unchanged-line-format= --old-line-format=' <%L' \
+			--new-line-format=' >%L' <(tr ' ' '\n' <<< "$a") <(tr ' ' '\n' <<< "$b") | xargs)"
+	done
+}
+# Why a case differs where objects are kept, and by which words:
+#  a  RTLD_NOLOAD finds the kept instance, as dlopen would; not with reopen:fresh
+#  b  a destructor has effects, and runs at exit
+#  c  kept objects are in the lists of loaded objects
+differs_same='
+# a: F, in the base, after its close there
+two-namespaces-and-the-base: <F=none >F=lib/liba.so
+# c: the provider and its user, after the close of both
+default-lookup-by-a-library-makes-a-dependency: >lib/libprovider.so >%/by/none.so
+# a: B, after its close
+noload-hit-and-miss: <B=none >B=lib/liba.so
+# a: A, after its close
+deepbind-caller: <A=none >A=/ROOT/%/by/../../run/libfind.so
+# c: top and right, which nobody holds, then all four
+order-of-a-group-that-is-partly-held: >order/libtop.so >/ROOT/order/libright.so >order/libtop.so >/ROOT/order/libleft.so >/ROOT/order/libright.so >/ROOT/order/libbottom.so
+# a: the plugin, after its close; b: its destructor has not closed bottom yet
+constructor-opens-and-destructor-closes: <dtor-closed <A=none <A=none >A=order/libopens.so >A=/ROOT/order/libbottom.so >dtor-closed
+# b: the destructor has not opened right yet; c: brief is still there
+constructor-closes-and-destructor-opens: <+order/right <dtor-opened </ROOT/order/libright.so >order/libbrief.so <B=/ROOT/order/libright.so >B=none >+order/right >dtor-opened <-order/right
+# a: A, after its close; b: its destructor looks at exit
+destructor-looks-for-itself: <dtor-found <A=none >A=order/libself.so >dtor-found
+# b: the handler of the one instance runs once, at exit
+atexit-handler-runs-at-the-close: <atexit-handler
+# a: A, after its close
+destructor-of-a-thread-that-ended: <A=none >A=lib/libthreaddtor.so
+# a: B, after its close
+another-interposer-in-front: <B=none >B=lib/liba.so
+# c: the group after its close, and what is not open of it after left was opened again
+list-of-objects: >order/libtop.so >/ROOT/order/libleft.so >/ROOT/order/libright.so >/ROOT/order/libbottom.so >order/libtop.so >/ROOT/order/libright.so
+# a: B by its path, after its close; by its soname it is not found
+kept-and-its-soname: <B=none >B=lib/libquiet.so
+# a: A by its path, after its close; by its bare name another caller got its own
+kept-and-a-bare-name-by-another-caller: <A=none >A=/ROOT/same1/libquiet.so'
+differs_fresh='
+# c: as above
+default-lookup-by-a-library-makes-a-dependency: >lib/libprovider.so >%/by/none.so
+# c: the first group beside the second
+order-of-a-group: >order/libtop.so >/ROOT/order/libleft.so >/ROOT/order/libright.so >/ROOT/order/libbottom.so
+# c: as above
+order-of-a-group-that-is-partly-held: >order/libtop.so >/ROOT/order/libright.so >order/libtop.so >/ROOT/order/libleft.so >/ROOT/order/libright.so >/ROOT/order/libbottom.so
+# b: the destructor has not closed bottom yet
+constructor-opens-and-destructor-closes: <dtor-closed <A=none >A=/ROOT/order/libbottom.so >dtor-closed
+# b: the destructor has not opened right yet; c: brief is still there. At exit it finds no bottom: hidden
+constructor-closes-and-destructor-opens: <+order/bottom <+order/right <dtor-opened </ROOT/order/libright.so >order/libbrief.so <B=/ROOT/order/libright.so >B=none <-order/bottom >+order/bottom >+order/right >dtor-opened <-order/right
+# b: at exit it is hidden, and does not find itself
+destructor-looks-for-itself: <dtor-found >dtor-did-not-find
+# b: the handlers of both instances run at exit
+atexit-handler-runs-at-the-close: <atexit-handler >atexit-handler
+# c: as above, and left is a new one
+list-of-objects: >order/libtop.so >/ROOT/order/libleft.so >/ROOT/order/libright.so >/ROOT/order/libbottom.so >order/libtop.so >/ROOT/order/libleft.so >/ROOT/order/libright.so >/ROOT/order/libbottom.so'
+
 read_matrix
 "$MATRIX/build.sh" "$TREE" > "$TMP/build" 2>&1 || bail "build.sh: $(tail -3 "$TMP/build")"
 
@@ -111,6 +175,8 @@ controls=(empty naive never-close)
 for variant in "${variants[@]}"; do
 	run_all "$variant" "$variant.plain" plain &
 	run_all "$variant" "$variant.linger" linger &
+	POLICY=never run_all "$variant" "$variant.same" linger &
+	POLICY=never LINGER_SETTINGS=reopen:fresh run_all "$variant" "$variant.fresh" linger &
 	wait
 done
 for control in "${controls[@]}"; do
@@ -128,6 +194,10 @@ fi
 for variant in "${variants[@]}"; do
 	is "$variant: $count lines are the same with linger" \
 		"$(< "$TMP/$variant.linger")" "$(< "$TMP/$variant.plain")"
+	is "$variant: what differs where objects are kept" \
+		"$(differ "$variant.plain" "$variant.same" same)" "$(grep -v '^#' <<< "${differs_same#?}")"
+	is "$variant: what differs with reopen:fresh" \
+		"$(differ "$variant.plain" "$variant.fresh" fresh)" "$(grep -v '^#' <<< "${differs_fresh#?}")"
 done
 is "control: an empty preload changes nothing" "$(< "$TMP/c-O2.empty")" "$(< "$TMP/c-O2.plain")"
 for control in naive never-close; do

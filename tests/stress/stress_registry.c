@@ -57,7 +57,7 @@ static void toggle(int w, int s)
 		if (!object || object->id != id)
 			fail("lost", id, object ? object->id : 0);
 		else
-			lgr_registry_set_state(object, LGR_ST_GONE);
+			lgr_registry_set_state(object, LGR_ST_GONE, LGR_RSN_NONE);
 		id = 0;
 	} else {
 		object = lgr_registry_add(&load);

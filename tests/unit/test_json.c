@@ -109,12 +109,18 @@ static void values_of_all_kinds_are_separated(void **state)
 	lgr_json_list_item(&j, "x");
 	lgr_json_list_item(&j, "\"");
 	lgr_json_list_end(&j);
+	lgr_json_object_begin(&j, "empty");
+	lgr_json_object_end(&j);
+	lgr_json_object_begin(&j, "o");
+	lgr_json_number(&j, "x", 1);
+	lgr_json_number(&j, "y", 2);
+	lgr_json_object_end(&j);
 	lgr_json_string(&j, "t", "end");
 	lgr_json_end(&j);
 	fclose(out);
 	assert_string_equal(line, "{\"n\":18446744073709551615,\"s\":-1,\"a\":\"0x7f0000001000\","
 				  "\"b\":true,\"z\":null,\"none\":[],\"l\":[\"x\",\"\\\"\"],"
-				  "\"t\":\"end\"}\n");
+				  "\"empty\":{},\"o\":{\"x\":1,\"y\":2},\"t\":\"end\"}\n");
 	free(line);
 }
 

@@ -4,6 +4,8 @@
  */
 #include "unit.h"
 
+#include <stdbool.h>
+
 #include "settings.h"
 
 static struct lgr_settings settings;
@@ -35,6 +37,19 @@ static void nothing_given_is_the_table_s_default(void **state)
 	assert_string_equal(settings.of[LGR_SET_LOG].text, "");
 	for (int i = 0; i < LGR_SET_COUNT; i++)
 		assert_false(settings.of[i].given);
+}
+
+static void what_is_closed_is_kept_unless_told(void **state)
+{
+	assert_int_equal(apply(""), 0);
+	assert_int_equal(settings.of[LGR_SET_POLICY].number, LGR_POLICY_NEVER);
+	assert_int_equal(settings.of[LGR_SET_REOPEN].number, 0); /* same */
+	assert_int_equal(settings.of[LGR_SET_FRESH].number, 0);	 /* kept */
+	assert_int_equal(apply("policy:off,reopen:fresh,fresh:nodelete,kept_max:0"), 0);
+	assert_int_equal(settings.of[LGR_SET_POLICY].number, LGR_POLICY_OFF);
+	assert_int_equal(settings.of[LGR_SET_REOPEN].number, 1);
+	assert_int_equal(settings.of[LGR_SET_FRESH].number, 1);
+	assert_int_equal(settings.of[LGR_SET_KEPT_MAX].number, 0);
 }
 
 static void every_word_of_the_table_is_understood(void **state)
@@ -102,16 +117,46 @@ static void the_help_names_every_setting(void **state)
 		assert_non_null(strstr(help, lgr_setting_name(i)));
 }
 
+/* Of a word, from its name to the next: is it said that nothing comes of it yet? */
+static bool is_said_to_do_nothing(enum lgr_setting which)
+{
+	char line[64];
+	const char *from, *to;
+
+	snprintf(line, sizeof(line), "\n  %s", lgr_setting_name(which));
+	from = strstr(help, line);
+	assert_non_null(from);
+	to = strstr(from + 1, "\n  ");
+	to = to ? strchr(to + 1, '\n') : NULL; /* the line of its meaning */
+	from = strstr(from, "(not yet");
+	return from && to && from < to;
+}
+
+static void the_help_says_what_has_no_effect_yet(void **state)
+{
+	help[0] = '\0';
+	lgr_settings_help(put, NULL);
+	for (int i = 0; i < LGR_SET_COUNT; i++)
+		assert_int_equal(is_said_to_do_nothing(i), !lgr_setting_available(i));
+	assert_true(lgr_setting_available(LGR_SET_POLICY));
+	assert_true(lgr_setting_available(LGR_SET_REOPEN));
+	assert_true(lgr_setting_available(LGR_SET_FRESH));
+	assert_true(lgr_setting_available(LGR_SET_KEPT_MAX));
+	assert_false(lgr_setting_available(LGR_SET_BUDGET));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_given_is_the_table_s_default),
+		cmocka_unit_test(what_is_closed_is_kept_unless_told),
 		cmocka_unit_test(every_word_of_the_table_is_understood),
 		cmocka_unit_test(the_last_word_wins),
 		cmocka_unit_test(a_backslash_escapes_separators),
 		cmocka_unit_test(a_bad_word_is_named_and_the_others_count),
 		cmocka_unit_test(sizes_that_overflow_are_refused),
 		cmocka_unit_test(the_help_names_every_setting),
+		cmocka_unit_test(the_help_says_what_has_no_effect_yet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
