@@ -143,3 +143,16 @@ void lgr_json_list_end(struct lgr_json *j)
 	fputc(']', j->out);
 	j->comma = true;
 }
+
+void lgr_json_object_begin(struct lgr_json *j, const char *key)
+{
+	put_key(j, key);
+	fputc('{', j->out);
+	j->comma = false;
+}
+
+void lgr_json_object_end(struct lgr_json *j)
+{
+	fputc('}', j->out);
+	j->comma = true;
+}

@@ -4,12 +4,10 @@
  * Owns no state beyond one run of the command. Reads from outside; the process notices nothing.
  * SPDX-License-Identifier: MIT
  */
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <string.h>
 
 #include "tool.h"
@@ -30,12 +28,7 @@ static const struct {
 	LGR_FLAGS(X)
 #undef X
 };
-static const char *const policy_names[] = { "safe", "host", "never", "off" };
-
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* Names by number, for numbers that come from another process. */
-#define name_of(array, i) ((i) < COUNT(array) ? (array)[i] : "?")
 
 /* -------------------------------------------------------------- one process */
 
@@ -48,6 +41,13 @@ static void format_build_id(const struct lgr_object *o, size_t max, char *buf)
 		snprintf(buf + 2 * i, 3, "%02x", o->build_id[i]);
 }
 
+static const char *state_of(const struct lgr_proc_object *o)
+{
+	uint32_t state = lgr_proc_object_state(o);
+
+	return state < COUNT(state_names) ? state_names[state] : "?";
+}
+
 static void json_object(const struct lgr_proc *proc, const struct lgr_proc_object *o)
 {
 	char build_id[2 * sizeof(o->object.build_id) + 1];
@@ -58,7 +58,7 @@ static void json_object(const struct lgr_proc *proc, const struct lgr_proc_objec
 	lgr_json_number(&j, "pid", (uint64_t)proc->pid);
 	lgr_json_number(&j, "id", o->object.id);
 	lgr_json_string(&j, "path", o->path);
-	lgr_json_string(&j, "state", name_of(state_names, o->object.state));
+	lgr_json_string(&j, "state", state_of(o));
 	lgr_json_address(&j, "lo", o->object.lo);
 	lgr_json_address(&j, "hi", o->object.hi);
 	if (o->handles_known)
@@ -76,7 +76,7 @@ static void json_object(const struct lgr_proc *proc, const struct lgr_proc_objec
 	lgr_json_end(&j);
 }
 
-#define FLAGS_TEXT 128
+#define FLAGS_TEXT 192
 
 static const char *format_flags(uint32_t flags, char buf[FLAGS_TEXT])
 {
@@ -99,9 +99,9 @@ static void text_object(const struct lgr_proc_object *o, int flags_width)
 	format_build_id(&o->object, BUILD_ID_SHOWN, build_id);
 	printf("%5" PRIu64 "  %-9s  %012" PRIx64 "-%012" PRIx64 "  %7s  %10" PRIu64
 	       "  %-*s  %-*s  ",
-	       o->object.id, name_of(state_names, o->object.state), o->object.lo, o->object.hi,
-	       handles, o->object.bytes, flags_width, format_flags(o->object.flags, flags),
-	       2 * BUILD_ID_SHOWN, *build_id ? build_id : "-");
+	       o->object.id, state_of(o), o->object.lo, o->object.hi, handles, o->object.bytes,
+	       flags_width, format_flags(o->object.flags, flags), 2 * BUILD_ID_SHOWN,
+	       *build_id ? build_id : "-");
 	lgr_put_text(stdout, o->path, strlen(o->path));
 	fputc('\n', stdout);
 }
@@ -127,64 +127,17 @@ static void print_objects(const struct lgr_proc *proc, const struct lgr_proc_obj
 		text_object(&objects->object[i], width);
 }
 
-/* Says why process @pid has nothing to show. */
-static int refuse(pid_t pid, int r, const struct lgr_proc *proc)
-{
-	int n = (int)pid;
-
-	switch (r) {
-	case -ESRCH:
-		lgr_say(WHO, "there is no process %d; `linger ls` lists those that have linger", n);
-		break;
-	case -ECHILD:
-		lgr_say(WHO, "process %d has ended; its parent has not waited for it yet", n);
-		break;
-	case -ENXIO:
-		lgr_say(WHO, "process %d has no memory of its own: it is a thread of the kernel",
-			n);
-		break;
-	case -EPERM:
-		lgr_say(WHO,
-			"process %d may not be read: be the same user or root (and where the "
-			"sysctl "
-			"kernel.yama.ptrace_scope is not 0, its ancestor or root)",
-			n);
-		break;
-	case -ENOENT:
-		lgr_say(WHO, "process %d has no linger in it; start it with `linger run`", n);
-		break;
-	case -EAGAIN: lgr_say(WHO, "process %d is only starting; ask again", n); break;
-	case -EPROTO:
-		lgr_say(WHO,
-			"process %d has linger of wire version %u and this command knows version "
-			"%u; use the linger it was started with",
-			n, proc->region.version, LGR_WIRE_VERSION);
-		break;
-	default: lgr_say(WHO, "process %d cannot be read: %s", n, strerror(-r));
-	}
-	return LGR_EXIT_FAILED;
-}
-
 static int list_objects(pid_t pid, bool json)
 {
 	_cleanup_(lgr_proc_objects_deinit) struct lgr_proc_objects objects = { 0 };
 	struct lgr_proc proc;
 	int r;
 
-	r = lgr_proc_open(pid, &proc);
-	if (r == 0 && proc.region.phase == LGR_PH_OFF) {
-		lgr_say(WHO, "linger is off in process %d: %s", (int)pid,
-			proc.region.off_reason < LGR_RSN_COUNT
-				? lgr_reason_text(proc.region.off_reason)
-				: "it does not say why");
-		return LGR_EXIT_FAILED;
-	}
-	if (r == 0 && proc.region.phase != LGR_PH_ON)
-		r = -EAGAIN;
+	r = lgr_proc_open_on(pid, &proc);
 	if (r == 0)
 		r = lgr_proc_objects_read(&proc, &objects);
 	if (r < 0)
-		return refuse(pid, r, &proc);
+		return lgr_proc_refuse(WHO, &proc, r);
 	print_objects(&proc, &objects, json);
 	return lgr_finish(WHO, LGR_EXIT_DONE);
 }
@@ -260,7 +213,7 @@ static void json_row(const struct row *row)
 	lgr_json_string(&j, "state", phase_name(row->phase));
 	if (row->why)
 		lgr_json_string(&j, "reason", lgr_reason_name(row->why));
-	lgr_json_string(&j, "policy", name_of(policy_names, row->policy));
+	lgr_json_string(&j, "policy", lgr_policy_name(row->policy));
 	lgr_json_number(&j, "objects", row->objects);
 	lgr_json_string(&j, "version", row->version);
 	lgr_json_string(&j, "log", row->log);
@@ -294,22 +247,6 @@ static void print_rows(const struct rows *rows, bool json)
 	}
 }
 
-/* A process number: digits, and small enough for a pid. */
-static bool parse_pid(const char *s, pid_t *ret)
-{
-	unsigned long n;
-	char *end;
-
-	if (!isdigit((unsigned char)*s))
-		return false;
-	errno = 0;
-	n = strtoul(s, &end, 10);
-	if (*end || errno || n == 0 || n > INT_MAX)
-		return false;
-	*ret = (pid_t)n;
-	return true;
-}
-
 static int by_number(const struct dirent **a, const struct dirent **b)
 {
 	return strverscmp((*a)->d_name, (*b)->d_name);
@@ -323,7 +260,7 @@ static int add_process(struct rows *rows, pid_t pid)
 	if (r == 0)
 		return add_row(rows, &proc);
 	if (r == -EPROTO)
-		refuse(pid, r, &proc);
+		lgr_proc_refuse(WHO, &proc, r);
 	rows->refused += r == -EPERM;
 	return r == -ENOMEM ? r : 0;
 }
@@ -342,7 +279,7 @@ static int list_processes(bool json)
 		return LGR_EXIT_FAILED;
 	}
 	for (int i = 0; i < n; i++) {
-		if (r == 0 && parse_pid(names[i]->d_name, &pid) && pid != getpid())
+		if (r == 0 && lgr_parse_pid(names[i]->d_name, &pid) && pid != getpid())
 			r = add_process(&rows, pid);
 		free(names[i]);
 	}
@@ -398,7 +335,7 @@ int lgr_cmd_ls(int argc, char **argv)
 		lgr_say(WHO, "name one process at a time");
 		return LGR_EXIT_USAGE;
 	}
-	if (!parse_pid(argv[optind], &pid)) {
+	if (!lgr_parse_pid(argv[optind], &pid)) {
 		lgr_say(WHO, "'%s' is no process number; `linger ls` lists them", argv[optind]);
 		return LGR_EXIT_USAGE;
 	}

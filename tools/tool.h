@@ -57,6 +57,7 @@ static inline void lgr_fclosep(FILE **file)
 int lgr_cmd_run(int argc, char **argv);
 int lgr_cmd_ls(int argc, char **argv);
 int lgr_cmd_log(int argc, char **argv);
+int lgr_cmd_stat(int argc, char **argv);
 
 /* --------------------------------------------------------------------- say.c */
 
@@ -103,6 +104,8 @@ void lgr_json_null(struct lgr_json *j, const char *key);
 void lgr_json_list_begin(struct lgr_json *j, const char *key);
 void lgr_json_list_item(struct lgr_json *j, const char *s);
 void lgr_json_list_end(struct lgr_json *j);
+void lgr_json_object_begin(struct lgr_json *j, const char *key);
+void lgr_json_object_end(struct lgr_json *j);
 
 /*
  * lgr_utf8_length - length in bytes of the character at @s, at most @n bytes away from the end.
@@ -216,6 +219,19 @@ struct lgr_proc {
 int lgr_proc_open(pid_t pid, struct lgr_proc *ret);
 int lgr_proc_read(pid_t pid, uint64_t at, void *buf, size_t n); /* 0 or a negative errno */
 
+/* lgr_proc_open_on - the same, but only of one where linger is on: -ECANCELED (off), -EAGAIN. */
+int lgr_proc_open_on(pid_t pid, struct lgr_proc *ret);
+
+/* lgr_proc_refuse - says on standard error why there is nothing to show, by the result of the above or of
+ * lgr_proc_objects_read. Returns the exit status. */
+int lgr_proc_refuse(const char *who, const struct lgr_proc *proc, int r);
+
+/* A process number: digits, and small enough for a pid. */
+bool lgr_parse_pid(const char *s, pid_t *ret);
+
+/* The name of a policy, which may be any number where it comes from a process. */
+const char *lgr_policy_name(uint32_t policy);
+
 /* lgr_proc_command - command line of @pid for a person, in @buf; its name where it has none. */
 void lgr_proc_command(pid_t pid, char *buf, size_t n);
 
@@ -235,5 +251,8 @@ struct lgr_proc_objects {
 /* lgr_proc_objects_read - copies the loaded objects of @proc. The caller deinits in every case. */
 int lgr_proc_objects_read(const struct lgr_proc *proc, struct lgr_proc_objects *ret);
 void lgr_proc_objects_deinit(struct lgr_proc_objects *objects);
+
+/* Its state (enum lgr_state, or any number), but what is open again is live. */
+uint32_t lgr_proc_object_state(const struct lgr_proc_object *o);
 
 #endif
