@@ -150,10 +150,10 @@ static void unname(struct lgr_object *object, struct lgr_names *names)
 	lgr_registry_set_flags(object, LGR_FL_UNNAMED, 0);
 }
 
-/* The last of a list of aliases, or the one of this name. */
+/* The one of this name, or the last of the list. */
 static struct lgr_alias *find_alias(struct lgr_alias *list, const char *name)
 {
-	while (list->next && !(name && lgr_equal(list->name, name)))
+	while (list->next && !lgr_equal(list->name, name))
 		list = list->next;
 	return list;
 }
