@@ -7,6 +7,7 @@
 #include "detach.h"
 
 #include "maps.h"
+#include "real.h"
 #include "region.h"
 #include "registry.h"
 #include "sys.h"
@@ -161,7 +162,7 @@ static bool is_of(const struct lgr_object *object, const struct lgr_mapping *m)
 	return false;
 }
 
-/* Replaces every mapping of a file within the object. */
+/* Replaces every mapping of a file within the object; where fd is negative, those of data alone. */
 static bool replace_all(const struct lgr_object *object, int fd, uint64_t size)
 {
 	struct lgr_mapping m[MAPPINGS];
@@ -172,6 +173,8 @@ static bool replace_all(const struct lgr_object *object, int fd, uint64_t size)
 
 		if (!m[i].inode || !m[i].protection || !is_of(object, &m[i]))
 			continue; /* anonymous, or a hole that nobody may touch */
+		if (fd < 0 && !is_private(object, &m[i]))
+			continue;
 		if (m[i].shared || beyond || !(m[i].protection & PROT_READ) ||
 		    !replace(object, &m[i], fd))
 			return false;
@@ -278,6 +281,12 @@ static bool may_be_overwritten(const struct lgr_object *object)
 		if (lgr_after(lgr_path_of(object), system[i]))
 			return false;
 	return *lgr_path_of(object) == '/' && object->file.known_ns;
+}
+
+void lgr_detach_data(struct lgr_object *object)
+{
+	if (may_be_overwritten(object) && !*lgr_libc.single_threaded)
+		replace_all(object, -1, object->file.size);
 }
 
 void lgr_detach(struct lgr_object *object)

@@ -21,9 +21,16 @@
 #include "wire.h"
 
 /*
+ * In the object's notice, before any code of it runs: where there are other threads, which may write into
+ * its data later in the very moment of its replacement, the data goes to memory of its own now.
+ */
+void lgr_detach_data(struct lgr_object *object);
+
+/*
  * Detaches the object, if its file may be overwritten. Where that fails it stays as it is, and the log
- * says so. A thread that runs in the object notices nothing; what another thread writes into the
- * object's data in the very moment of its replacement (a microsecond) may be lost.
+ * says so. A thread that runs in the object notices nothing. Only if it was loaded when there was one
+ * thread, and is kept when there are several, what another one writes into its data within the
+ * microsecond of its replacement may be lost.
  */
 void lgr_detach(struct lgr_object *object);
 

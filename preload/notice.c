@@ -11,6 +11,7 @@
 #include "notice.h"
 
 #include "binding.h"
+#include "detach.h"
 #include "fields.h"
 #include "hold.h"
 #include "loader.h"
@@ -130,6 +131,9 @@ static void settle_hold(struct lgr_object *object)
 		lgr_hold(object);
 	else if (loader == LIBCS)
 		lgr_registry_set_flags(object, LGR_FL_LIBC, 0);
+	/* No code of it has run yet. */
+	if (loader == PROGRAMS && lgr_is(object, LGR_FL_HELD))
+		lgr_detach_data(object);
 }
 
 static void add(struct link_map *map, uint32_t namespace)

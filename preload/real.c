@@ -76,6 +76,9 @@ static void survey(struct link_map *map, bool behind, struct lgr_libc *found)
 	}
 	if (!found->free)
 		found->free = find_free(&elf);
+	if (!found->single_threaded)
+		found->single_threaded = (const char *)lgr_elf_symbol(&elf,
+								      "__libc_single_threaded");
 	if (!found->environ)
 		found->environ = (char ***)lgr_elf_symbol(&elf, "environ");
 	for (int i = 0; i < LGR_REAL_COUNT && (behind || is_libc); i++) {
@@ -97,7 +100,7 @@ static void survey(struct link_map *map, bool behind, struct lgr_libc *found)
 /* NONE, or what is missing. */
 static int judge(const struct lgr_libc *found)
 {
-	if (!found->self || !found->version || !found->debug)
+	if (!found->self || !found->version || !found->debug || !found->single_threaded)
 		return LGR_RSN_E_NO_NEXT;
 	if (!found->find_object)
 		return LGR_RSN_E_GLIBC;

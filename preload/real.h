@@ -56,7 +56,8 @@ struct lgr_libc {
 	struct link_map *ld_so, *libc;
 	uintptr_t rtld_global; /* ld.so's _rtld_global, its state */
 	size_t rtld_global_size;
-	char ***environ; /* the program's variable of that name */
+	char ***environ;	     /* the program's variable of that name */
+	const char *single_threaded; /* libc's own idea of it (sys/single_threaded.h) */
 	void (*free)(
 		void *); /* the one the loader calls: the first in search order (elf/dl-minimal.c) */
 	struct r_debug *debug; /* ld.so's own, not a program's copy of it */

@@ -10,7 +10,7 @@
  *    is unloaded at the next call: mappings and descriptors are as they were after the first round.
  *
  * Locks, in this order: world (exclusive: a fork whose child calls the loader; glibc's own state is not
- * sound in a child that was forked in the middle of a load), a file's content, its counts.
+ * sound in a child that was forked in the middle of a load), forking, a file's content, its counts.
  * SPDX-License-Identifier: MIT
  */
 #include <dlfcn.h>
@@ -210,6 +210,8 @@ static void close_and_remember(struct worker *w, struct instance *instance)
 
 /* ---------------------------------------------------------------------------------------- forks */
 
+static pthread_mutex_t forking = PTHREAD_MUTEX_INITIALIZER;
+
 /* The child's other threads are gone with the handles they have, which it knows nothing of. */
 static void in_child(unsigned *random)
 {
@@ -230,13 +232,13 @@ static void fork_once(struct worker *w)
 	int status = 0;
 	pid_t child;
 
-	if (with_loader) {
-		/* And no file is in the middle of a change. */
+	if (with_loader) /* and no file is in the middle of a change */
 		pthread_rwlock_wrlock(&world);
-		child = fork();
-	} else {
-		child = fork();
-	}
+	/* glibc's list of fork handlers is locked in a fork, and stays so in the child of another one,
+	 * whose dlclose wants it (nptl/register-atfork.c in 2.36). */
+	pthread_mutex_lock(&forking);
+	child = fork();
+	pthread_mutex_unlock(&forking);
 	check(child >= 0, "fork: %s", strerror(errno));
 	if (child == 0) {
 		alarm(30); /* a child that hangs is found */
