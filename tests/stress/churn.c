@@ -303,9 +303,11 @@ static void *work(void *arg)
 		do
 			step(w);
 		while (!round_is_over());
+		pthread_rwlock_rdlock(&world); /* others may be forking still */
 		for (int i = 0; i < HELD; i++)
 			if (w->held[i].file)
 				close_instance(&w->held[i]);
+		pthread_rwlock_unlock(&world);
 		memset(w->held, 0, sizeof(w->held));
 		memset(w->dead, 0, sizeof(w->dead));
 		pthread_barrier_wait(&round_ends);
