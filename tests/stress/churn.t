@@ -17,7 +17,7 @@ churn() {
 run=(timeout $((DURATION * 10 + 120)))
 fixed=(setarch -R) # TSan of gcc 12 cannot live with as much address randomisation as Linux 6 has
 "${fixed[@]}" true 2> /dev/null || fixed=(env)
-export LINGER_SETTINGS=kept_max:100000,log_max:64M
+export LINGER_SETTINGS=kept_max:100000,log_max:$((16 + 4 * DURATION))M
 # TSan does not see the loader's own locks, and takes what two threads do inside dlopen for a race.
 echo 'race:ld-linux' > loader.supp
 export ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=halt_on_error=0,suppressions=$TMP/loader.supp
