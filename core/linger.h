@@ -11,7 +11,9 @@
 #ifndef LINGER_H
 #define LINGER_H
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -60,6 +62,225 @@ extern int linger_query_(const void *address, struct linger_info *ret) __attribu
 static inline int linger_query(const void *address, struct linger_info *ret)
 {
 	return linger_query_ ? linger_query_(address, ret) : -ENOSYS;
+}
+
+/* --------------------------------------------------------------------- loading and unloading */
+
+/* What linger_load gives; a handle of dlopen(3), to be seen as nothing but itself. */
+typedef struct linger_lib linger_lib;
+
+/*
+ * linger_load - dlopen(3), called from your own module, which so is the caller.
+ * @path, @flags: as for dlopen. @ret: the library; each load wants its unload.
+ * @err: gets dlerror's text, cut to errlen bytes with the NUL, on failure; may be NULL.
+ *
+ * Returns 0, or -ELIBACC: it could not be loaded.
+ * Blocks as dlopen does, and runs constructors: hold no lock of the runtime that one of them may want.
+ * MT-safe. Absent: the same.
+ */
+static inline int linger_load(const char *path, int flags, linger_lib **ret, char *err, size_t errlen)
+{
+	void *handle = dlopen(path, flags);
+	const char *text = handle ? NULL : dlerror();
+	size_t n = 0;
+
+	if (handle) {
+		*ret = (linger_lib *)handle;
+		return 0;
+	}
+	for (; err && text && n + 1 < errlen && text[n]; n++)
+		err[n] = text[n];
+	if (err && errlen)
+		err[n] = '\0';
+	return -ELIBACC;
+}
+
+/*
+ * linger_unload - gives one load back; with the last one the library is asked to go (a request), and
+ * goes when its policy has proven that nothing can reach it.
+ * Returns 0, or -EINVAL: it is not loaded (any more). Callbacks for LINGER_CLOSE_REQUESTED run before
+ * it returns. MT-safe. Absent: keeps the library and returns 0.
+ */
+static inline int linger_unload(linger_lib *lib)
+{
+	if (!linger_query_)
+		return 0;
+	return dlclose((void *)lib) == 0 ? 0 : -EINVAL;
+}
+
+/*
+ * linger_lookup - the address of a symbol of the library or of what it needs.
+ * Returns 0, or -ENOENT. A symbol whose address is NULL is found. MT-safe. Absent: the same.
+ */
+static inline int linger_lookup(linger_lib *lib, const char *name, void **ret)
+{
+	void *address;
+
+	dlerror();
+	address = dlsym((void *)lib, name);
+	if (!address && dlerror())
+		return -ENOENT;
+	*ret = address;
+	return 0;
+}
+
+/* ------------------------------------------------------------------------- the host's reports */
+
+/*
+ * A host is a language runtime that reports what its heap reaches. With policy:host a library whose
+ * unloading was requested is closed in linger_reap, once every registered host has reported it
+ * unreachable in a complete epoch that began after the request, no thread's stack or registers point
+ * into it, nothing that stays needs it, and it is not pinned.
+ * With other policies the functions do the same, and nothing is closed.
+ */
+typedef struct linger_rt linger_rt;
+
+extern int linger_host_(const char *name, linger_rt **ret) __attribute__((weak));
+extern int linger_host_gone_(linger_rt *rt) __attribute__((weak));
+
+/*
+ * linger_host - registers a host, of which there may be 64 in one process.
+ * @name: for people, in the log; copied.
+ * Returns 0, -ENOSPC, or -ENOSYS (absent or off: then use NULL for the others, which do nothing).
+ * What was kept before is not waited for. MT-safe; takes a leaf lock.
+ */
+static inline int linger_host(const char *name, linger_rt **ret)
+{
+	return linger_host_ ? linger_host_(name, ret) : -ENOSYS;
+}
+
+/* linger_host_gone - the runtime ends: its report is not waited for any more. 0, or -EINVAL. */
+static inline int linger_host_gone(linger_rt *rt)
+{
+	return rt && linger_host_gone_ ? linger_host_gone_(rt) : 0;
+}
+
+/* A report under way. The libraries that are kept when it begins, and no others, are its subject. */
+struct linger_epoch {
+	uintptr_t lo, span; /* all of them lie in [lo, lo + span) */
+};
+
+extern const struct linger_epoch *linger_epoch_begin_(linger_rt *rt) __attribute__((weak));
+extern void linger_mark_(const struct linger_epoch *epoch, const void *p) __attribute__((weak));
+extern int linger_epoch_end_(linger_rt *rt, const struct linger_epoch *epoch, int complete)
+	__attribute__((weak));
+extern int linger_reap_(linger_rt *rt) __attribute__((weak));
+
+/*
+ * linger_epoch_begin - begins a report. A host has one at a time; an unfinished one is aborted.
+ * Returns the epoch; NULL: nothing is kept (or linger is absent), so there is nothing to mark.
+ * May be called in a collector's pause: takes a leaf lock, calls neither the loader nor malloc. If
+ * that lock is not to be had (a signal handler interrupted linger), returns NULL.
+ */
+static inline const struct linger_epoch *linger_epoch_begin(linger_rt *rt)
+{
+	return rt && linger_epoch_begin_ ? linger_epoch_begin_(rt) : NULL;
+}
+
+/*
+ * linger_mark - the runtime's heap, its stacks or its tables hold this pointer.
+ * @epoch: not NULL. @p: any value at all.
+ * Lock-free, allocates nothing; from any number of threads at once, and in signal handlers. Your own
+ * barrier orders the marks before linger_epoch_end.
+ */
+static inline void linger_mark(const struct linger_epoch *epoch, const void *p)
+{
+	if ((uintptr_t)p - epoch->lo < epoch->span)
+		linger_mark_(epoch, p);
+}
+
+/*
+ * linger_epoch_end - ends the report. @epoch: NULL is allowed, and does nothing.
+ * @complete: 0 if the collection was aborted, or has not seen all of the heap: then everything counts
+ * as marked.
+ * Decides, and queues for linger_reap; closes nothing. What a marked library needs counts as marked.
+ * Returns how many libraries wait for linger_reap now, or -EINVAL: not this host's epoch. The epoch is
+ * gone either way. May be called in a collector's pause, as linger_epoch_begin.
+ */
+static inline int linger_epoch_end(linger_rt *rt, const struct linger_epoch *epoch, int complete)
+{
+	return rt && epoch && linger_epoch_end_ ? linger_epoch_end_(rt, epoch, complete) : 0;
+}
+
+/*
+ * linger_reap - runs the callbacks and the real closes of what all hosts have reported, on this thread,
+ * with the others running (they are stopped for the moment that it takes to look at their stacks).
+ * Hold no lock of the runtime: it waits for the loader, behind a slow constructor for instance, and
+ * destructors and callbacks run in it. Not in a collector's pause, not in a finaliser that runs in one.
+ * Called inside a constructor or destructor it does nothing.
+ * Returns how many libraries have gone.
+ */
+static inline int linger_reap(linger_rt *rt)
+{
+	return rt && linger_reap_ ? linger_reap_(rt) : 0;
+}
+
+/* ------------------------------------------------------------------------------------ callbacks */
+
+enum linger_when {
+	LINGER_CLOSE_REQUESTED = 1, /* the last handle was given up: drop the roots that the library
+				       owns (stable pointers), and exclude its data from the roots */
+	LINGER_UNLOADING,	    /* before its destructors: unlink what is threaded through it */
+	LINGER_UNLOADED		    /* it is gone: purge tables of addresses. Only ranges are told */
+};
+
+struct linger_range {
+	uintptr_t lo, hi; /* [lo, hi), whole pages */
+};
+
+struct linger_closing {
+	uint64_t id; /* the object's generation */
+	uint32_t when, ranges;
+	const struct linger_range *range; /* valid during the callback */
+};
+
+typedef void linger_callback(const struct linger_closing *closing, void *arg);
+extern int linger_on_(const void *anchor, uint32_t when, linger_callback *fn, void *arg)
+	__attribute__((weak));
+
+/*
+ * linger_on - calls fn when something becomes of the library that anchor lies in: by address, so that
+ * nested and concurrent loads cannot be mistaken. From its constructors on; more than one is allowed;
+ * they are forgotten when it has gone. LINGER_CLOSE_REQUESTED comes again when it was opened again and
+ * closed again.
+ * fn is called with no lock of linger's held; CLOSE_REQUESTED in the unload that caused it, the others
+ * in linger_reap, inside the loader's lock, as destructors are. It may load and unload, but not reap.
+ * Returns 0, -ENOENT (no library there), -EPERM (loaded before main, it never goes), -EINVAL, -ENOMEM,
+ * -ENOSYS (absent).
+ */
+static inline int linger_on(const void *anchor, enum linger_when when, linger_callback *fn, void *arg)
+{
+	return linger_on_ ? linger_on_(anchor, (uint32_t)when, fn, arg) : -ENOSYS;
+}
+
+/* ------------------------------------------------------------------------------ pins and vouches */
+
+extern int linger_pin_(const void *p, int on) __attribute__((weak));
+extern int linger_vouch_(linger_rt *rt, const void *lo, const void *hi, int on) __attribute__((weak));
+
+/*
+ * linger_pin - the library at p stays as long as it is pinned: a foreign call is under way in it.
+ * Counted. Wait-free, async-signal-safe. Returns 0, -ENOENT, or -ENOSYS (absent: nothing goes anyway).
+ */
+static inline int linger_pin(const void *p)
+{
+	return linger_pin_ ? linger_pin_(p, 1) : -ENOSYS;
+}
+
+/* linger_unpin - takes one pin back. Returns as linger_pin, and -EINVAL: it was not pinned. */
+static inline int linger_unpin(const void *p)
+{
+	return linger_pin_ ? linger_pin_(p, 0) : -ENOSYS;
+}
+
+/*
+ * linger_vouch - the host marks what is in [lo, hi) itself (a heap, the stacks of its own threads), so
+ * linger does not look there. @on: 0 takes it back.
+ * Returns 0, -EINVAL, -ENOSPC (256 ranges), or -ENOENT: it was not vouched for.
+ */
+static inline int linger_vouch(linger_rt *rt, const void *lo, const void *hi, int on)
+{
+	return rt && linger_vouch_ ? linger_vouch_(rt, lo, hi, on) : 0;
 }
 
 #ifdef __cplusplus
