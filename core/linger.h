@@ -78,7 +78,8 @@ typedef struct linger_lib linger_lib;
  * Blocks as dlopen does, and runs constructors: hold no lock of the runtime that one of them may want.
  * MT-safe. Absent: the same.
  */
-static inline int linger_load(const char *path, int flags, linger_lib **ret, char *err, size_t errlen)
+static inline int linger_load(const char *path, int flags, linger_lib **ret, char *err,
+			      size_t errlen)
 {
 	void *handle = dlopen(path, flags);
 	const char *text = handle ? NULL : dlerror();
@@ -221,7 +222,7 @@ enum linger_when {
 	LINGER_CLOSE_REQUESTED = 1, /* the last handle was given up: drop the roots that the library
 				       owns (stable pointers), and exclude its data from the roots */
 	LINGER_UNLOADING,	    /* before its destructors: unlink what is threaded through it */
-	LINGER_UNLOADED		    /* it is gone: purge tables of addresses. Only ranges are told */
+	LINGER_UNLOADED /* it is gone: purge tables of addresses. Only ranges are told */
 };
 
 struct linger_range {
@@ -248,7 +249,8 @@ extern int linger_on_(const void *anchor, uint32_t when, linger_callback *fn, vo
  * Returns 0, -ENOENT (no library there), -EPERM (loaded before main, it never goes), -EINVAL, -ENOMEM,
  * -ENOSYS (absent).
  */
-static inline int linger_on(const void *anchor, enum linger_when when, linger_callback *fn, void *arg)
+static inline int linger_on(const void *anchor, enum linger_when when, linger_callback *fn,
+			    void *arg)
 {
 	return linger_on_ ? linger_on_(anchor, (uint32_t)when, fn, arg) : -ENOSYS;
 }
@@ -256,7 +258,8 @@ static inline int linger_on(const void *anchor, enum linger_when when, linger_ca
 /* ------------------------------------------------------------------------------ pins and vouches */
 
 extern int linger_pin_(const void *p, int on) __attribute__((weak));
-extern int linger_vouch_(linger_rt *rt, const void *lo, const void *hi, int on) __attribute__((weak));
+extern int linger_vouch_(linger_rt *rt, const void *lo, const void *hi, int on)
+	__attribute__((weak));
 
 /*
  * linger_pin - the library at p stays as long as it is pinned: a foreign call is under way in it.

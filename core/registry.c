@@ -297,6 +297,8 @@ struct lgr_object *lgr_registry_add(const struct lgr_load *load)
 	object->mark = reg.sweep;
 	object->used = object->let_go = object->refused = 0;
 	object->names = object->pin = object->bound = object->kept_ns = 0;
+	object->unreported = object->kept_as = object->watches = 0;
+	atomic_store_explicit(&object->pins, 0, memory_order_relaxed);
 	object->copy = -1;
 	object->path = keep_string(load->path, &object->path_len);
 	read_headers(object, load, &flags);
@@ -380,6 +382,7 @@ void lgr_registry_set_state(struct lgr_object *object, enum lgr_state state, enu
 		return;
 	if (was == LGR_ST_KEPT)
 		count_kept(object, false);
+	object->reason = reason;
 	atomic_store_explicit(&object->state, state, memory_order_relaxed);
 	if (state == LGR_ST_KEPT)
 		count_kept(object, true);

@@ -30,7 +30,7 @@ enum lgr_kind {
 	X(OFF, "off", LGR_WORD, "", "", 1, "nothing is intercepted")                               \
 	X(HELP, "help", LGR_WORD, "", "", 1, "print this table")                                   \
 	X(POLICY, "policy", LGR_CHOICE, "safe|host|never|off", "never", 1,                         \
-	  "when a closed object is unloaded; safe and host act as never yet")                      \
+	  "when a closed object is unloaded; safe acts as never yet")                              \
 	X(LOG, "log", LGR_STRING, "FILE", "", 1, "write the event log to FILE.PID")                \
 	X(LOG_MAX, "log_max", LGR_SIZE, "SIZE", "4M", 1, "size of the log's ring")                 \
 	X(CHILDREN, "children", LGR_CHOICE, "on|off", "on", 1,                                     \

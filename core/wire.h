@@ -122,7 +122,9 @@ enum lgr_state {
 	X(UNNAMED, "unnamed", 1u << 14)	     /* kept, and out of every lookup by name */           \
 	X(HIDDEN, "hidden", 1u << 15)	     /* and without its file's identity */                 \
 	X(DETACHED, "detached", 1u << 16)    /* mapped from a private copy of its file */          \
-	X(OUTDATED, "outdated", 1u << 17)    /* its path leads to other bytes by now */
+	X(OUTDATED, "outdated", 1u << 17)    /* its path leads to other bytes by now */            \
+	X(PROVEN, "proven", 1u << 18)	     /* nothing reaches it, as far as is known now */      \
+	X(REQUESTED, "requested", 1u << 19)  /* who asked to be told of its request will be */
 
 enum lgr_flag {
 #define X(id, name, bit) LGR_FL_##id = (bit),
@@ -284,8 +286,13 @@ struct lgr_object {
 	uint32_t refused; /* reasons logged already, as bits */
 	uint64_t copy_dev, copy_ino; /* what that descriptor is known by */
 	uint64_t bound;		     /* struct bound of preload/group.c, 0: none */
+	uint64_t unreported;	     /* hosts that have not reported it unreachable, as bits */
+	uint64_t kept_as;	     /* which keeping this was: an epoch sees those before it */
+	uint64_t watches;	     /* struct lgr_watch, 0: none */
+	uint32_t reason;	     /* enum lgr_reason: why it is kept */
+	_Atomic uint32_t pins;
 };
-static_assert(sizeof(struct lgr_object) == 312, "object layout");
+static_assert(sizeof(struct lgr_object) == 344, "object layout");
 
 /* What the process can say about linger itself. */
 enum lgr_phase { LGR_PH_NEW, LGR_PH_STARTING, LGR_PH_ON, LGR_PH_OFF };

@@ -28,15 +28,21 @@ static _Atomic bool at_call;	/* something was condemned for a dlclose of the pro
 
 /* --------------------------------------------------------------------------------- what is proven */
 
-/* The policies' oracles answer here. Only one is there yet: without a policy nothing is kept. */
+bool lgr_close_may(const struct lgr_object *object)
+{
+	return lgr_is(object, LGR_FL_HELD) && !lgr_field_nodelete(lgr_map_of(object));
+}
+
+/* The policies' oracles answer here: host.c by a flag; and without a policy nothing is kept. */
 bool lgr_close_is_proven(const struct lgr_object *object)
 {
-	return lgr_region.policy == LGR_POLICY_OFF && lgr_is(object, LGR_FL_HELD) &&
-	       !lgr_field_nodelete(lgr_map_of(object));
+	return lgr_close_may(object) &&
+	       (lgr_region.policy == LGR_POLICY_OFF || lgr_is(object, LGR_FL_PROVEN));
 }
 
 static void condemn(struct lgr_object *object)
 {
+	lgr_registry_set_flags(object, 0, LGR_FL_PROVEN);
 	lgr_names_give_back(object); /* glibc frees them */
 	lgr_registry_set_state(object, LGR_ST_CONDEMNED, LGR_RSN_NONE);
 	lgr_hold_drop(object);
@@ -109,15 +115,16 @@ void lgr_close_look_after(void)
 		look_after();
 }
 
-void lgr_close_proven(void)
+int lgr_close_proven(void)
 {
+	uint64_t unloads = lgr_region.counter[LGR_N_UNLOADS];
 	int (*dlclose)(void *) = (int (*)(void *))lgr_real_libc[LGR_REAL_dlclose];
 	struct lgr_object *root;
 	int saved;
 
 	/* A destructor that never came back, by longjmp for one: nothing is closed here any more. */
-	if (!lgr_close_pending() || atomic_load(&closer) || !lgr_lock(&lgr_lock_registry))
-		return;
+	if (atomic_load(&closer) || !lgr_lock(&lgr_lock_registry))
+		return 0;
 	saved = *lgr_libc.errno_location();
 	atomic_store(&closer, lgr_sys_gettid());
 	while ((root = condemn_proven())) {
@@ -134,6 +141,7 @@ void lgr_close_proven(void)
 	atomic_store(&closer, 0);
 	lgr_sys_futex(&closer, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL);
 	*lgr_libc.errno_location() = saved;
+	return (int)(lgr_region.counter[LGR_N_UNLOADS] - unloads);
 }
 
 /* ------------------------------------------------------------------------------------------ forks */

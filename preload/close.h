@@ -16,6 +16,10 @@
  * The caller holds the loads' lock and lgr_lock_registry.
  */
 bool lgr_close_is_proven(const struct lgr_object *object);
+
+/* Can it be closed at all, once that is proven? */
+bool lgr_close_may(const struct lgr_object *object);
+
 void lgr_close_at_call(struct lgr_object *object);
 
 /* Is there anything proven and not closed yet, or was closed at a call, and not looked after yet? */
@@ -26,11 +30,12 @@ bool lgr_close_pending(void);
  * given back, one handle is lent to a root, and one dlclose unloads everything that nobody needs, in
  * glibc's own order, with destructors on this thread. What a destructor saves is held again.
  *
+ * Returns how many objects have gone.
  * The caller holds the loads' lock, for the first time on this thread (so it is not inside a
  * constructor or a destructor), and no lock of ours; it is a program's thread in its own dlopen or
  * dlclose. errno is left alone.
  */
-void lgr_close_proven(void);
+int lgr_close_proven(void);
 
 /* Behind a dlclose: what was closed at the call and is there all the same, is held again. */
 void lgr_close_look_after(void);

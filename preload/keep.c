@@ -13,6 +13,8 @@
 #include "fresh.h"
 #include "group.h"
 #include "hold.h"
+#include "host.h"
+#include "linger.h"
 #include "loader.h"
 #include "lock.h"
 #include "log.h"
@@ -22,6 +24,7 @@
 #include "real.h"
 #include "registry.h"
 #include "sys.h"
+#include "watch.h"
 
 #define SETTLED 1000000000u /* ns */
 
@@ -43,7 +46,7 @@ static void watch_maps(void)
 
 static void keep(struct lgr_object *object)
 {
-	lgr_registry_set_state(object, LGR_ST_KEPT, LGR_RSN_POLICY);
+	lgr_registry_set_state(object, LGR_ST_KEPT, lgr_host_kept(object));
 	lgr_group_remember(object);
 	/* A second instance would need room in the static TLS block, of which there is little: the
 	 * third dlopen of such a library fails. It keeps its name, and is found by it. */
@@ -54,6 +57,7 @@ static void keep(struct lgr_object *object)
 	lgr_detach(object);
 	lgr_fresh_kept(object);
 	object->kept_ns = lgr_sys_clock(CLOCK_MONOTONIC_COARSE);
+	lgr_watch_requested(object);
 	watch_maps();
 }
 
@@ -72,7 +76,7 @@ static void revive(struct lgr_object *object)
 {
 	lgr_names_give_back(object);
 	attach_if_settled(object);
-	lgr_registry_set_flags(object, 0, LGR_FL_OUTDATED);
+	lgr_registry_set_flags(object, 0, LGR_FL_OUTDATED | LGR_FL_PROVEN);
 	lgr_registry_set_state(object, LGR_ST_LIVE, LGR_RSN_NONE);
 }
 
@@ -295,6 +299,7 @@ int lgr_keep_close(void *handle)
 	}
 	if (depth)
 		leave();
+	lgr_watch_tell_requests();
 	return result;
 }
 
@@ -330,8 +335,57 @@ void lgr_keep_after_open(void)
 	leave();
 }
 
+/*
+ * The loads' lock is kept from the proof to the close, so that nobody opens meanwhile what has been
+ * proven; the callbacks run inside it, as destructors do.
+ */
+static int reap(const void *frame)
+{
+	struct lgr_watch_batch *batch = NULL;
+	bool proven, failed = false;
+	int gone = 0;
+
+	if (!lgr_lock(&lgr_lock_registry))
+		return 0;
+	settle_if_stale();
+	proven = lgr_host_prove(frame);
+	if (proven)
+		batch = lgr_watch_collect(&failed);
+	lgr_unlock(&lgr_lock_registry);
+	if (!proven || failed)
+		return 0;
+	lgr_watch_tell(batch, LINGER_UNLOADING);
+	if (batch && lgr_lock(&lgr_lock_registry)) {
+		settle_if_stale(); /* what a callback has opened */
+		lgr_unlock(&lgr_lock_registry);
+	}
+	gone = lgr_close_proven();
+	lgr_watch_tell(batch, LINGER_UNLOADED);
+	if (batch && lgr_lock(&lgr_lock_registry)) {
+		lgr_watch_free(batch);
+		lgr_unlock(&lgr_lock_registry);
+	}
+	return gone;
+}
+
+int lgr_keep_reap(const void *frame)
+{
+	uint32_t depth;
+	int gone = 0;
+
+	if (!lgr_region.holding || lgr_exiting())
+		return 0;
+	depth = enter();
+	if (depth == 1)
+		gone = reap(frame);
+	if (depth)
+		leave();
+	return gone;
+}
+
 void lgr_keep_forget(struct lgr_object *object)
 {
+	lgr_watch_forget(object);
 	lgr_group_forget(object);
 	lgr_names_forget(object);
 	lgr_detach_forget(object);

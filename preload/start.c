@@ -48,11 +48,12 @@ static void report_settings(void)
 		lgr_log_error(LGR_RSN_E_SETTING, lgr_setting_name(LGR_SET_POLICY));
 }
 
-/* Of the policies that keep, this version has the one that never closes. */
+/* What is not there yet acts as the one that never closes. */
 static enum lgr_policy policy(void)
 {
-	return lgr_settings.of[LGR_SET_POLICY].number == LGR_POLICY_OFF ? LGR_POLICY_OFF
-									: LGR_POLICY_NEVER;
+	uint64_t given = lgr_settings.of[LGR_SET_POLICY].number;
+
+	return given == LGR_POLICY_SAFE ? LGR_POLICY_NEVER : (enum lgr_policy)given;
 }
 
 static enum lgr_reason start(char **envp)

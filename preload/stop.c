@@ -1,0 +1,292 @@
+/*
+ * stop.c - stopping every other thread of the process for a moment. See stop.h.
+ *
+ * Owns: the helper's stack and buffers. Guard: lgr_lock_registry.
+ * SPDX-License-Identifier: MIT
+ */
+#include "stop.h"
+
+#include <elf.h>
+#include <linux/prctl.h>
+#include <linux/ptrace.h>
+#include <linux/sched.h>
+#include <sys/uio.h>
+
+#include "sys.h"
+#include "text.h"
+
+#define THREADS 4096
+#define PATIENCE 50000000u /* ns */
+#define NAP 20000	   /* ns */
+#define EVENT_STOP 128u	   /* PTRACE_EVENT_STOP */
+#define WAIT_NOHANG 1
+#define WAIT_ALL 0x40000000 /* __WALL: the helper's tracees are no children of its */
+
+struct entry {
+	uint32_t tid;
+	bool stopped;
+	uint32_t signal; /* was about to be delivered */
+};
+
+static struct {
+	struct entry thread[THREADS];
+	uint32_t threads;
+	uintptr_t registers[4096]; /* 32 KiB: AMX has 11 */
+	uint8_t directory[8192];
+	uint8_t stack[32768] __attribute__((aligned(64)));
+	bool (*look)(void *arg, const struct lgr_stopped *thread);
+	void *arg;
+	uint32_t process, caller;
+	_Atomic uint32_t result; /* DONE, or nothing can be said */
+} job LGR_BIG;
+
+enum { NOTHING, DONE = 0x600D };
+
+static long ptrace(long request, uint32_t tid, uintptr_t address, uintptr_t data)
+{
+	return lgr_syscall(__NR_ptrace, request, (long)tid, (long)address, (long)data, 0, 0);
+}
+
+/* ----------------------------------------------------------------------------- who is to be stopped */
+
+static bool known(uint32_t tid)
+{
+	for (uint32_t i = 0; i < job.threads; i++)
+		if (job.thread[i].tid == tid)
+			return true;
+	return false;
+}
+
+/* A thread that is gone by now needs no stopping. */
+static bool seize(uint32_t tid)
+{
+	long r = ptrace(PTRACE_SEIZE, tid, 0, 0);
+
+	if (r == -3 /* ESRCH */)
+		return true;
+	if (r < 0 || job.threads == THREADS)
+		return false;
+	job.thread[job.threads++] = (struct entry){ .tid = tid };
+	return ptrace(PTRACE_INTERRUPT, tid, 0, 0) >= 0;
+}
+
+struct directory_entry { /* getdents64(2) */
+	uint64_t inode;
+	int64_t offset;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
+
+/* One pass over /proc/PID/task. Sets *ret_new when there was somebody new. */
+static bool seize_listed(int fd, bool *ret_new)
+{
+	long n;
+
+	lgr_syscall(__NR_lseek, fd, 0, 0, 0, 0, 0);
+	while ((n = lgr_syscall(__NR_getdents64, fd, (long)job.directory, sizeof(job.directory), 0,
+				0, 0)) > 0) {
+		for (long at = 0; at < n;) {
+			const struct directory_entry *e = (const void *)(job.directory + at);
+			const char *name = e->name;
+			uint64_t tid;
+
+			at += e->length;
+			if (!lgr_number(&name, &tid) || tid == job.caller || known((uint32_t)tid))
+				continue;
+			*ret_new = true;
+			if (!seize((uint32_t)tid))
+				return false;
+		}
+	}
+	return n == 0;
+}
+
+/* Threads make new threads until they are stopped, so until nobody is new. */
+static bool wait_for(struct entry *e, uint64_t until)
+{
+	const struct timespec nap = { .tv_nsec = NAP };
+	int status = 0;
+	long r;
+
+	while ((r = lgr_syscall(__NR_wait4, e->tid, (long)&status, WAIT_ALL | WAIT_NOHANG, 0, 0,
+				0)) == 0) {
+		if (lgr_sys_clock(CLOCK_MONOTONIC) > until)
+			return false;
+		lgr_syscall(__NR_nanosleep, (long)&nap, 0, 0, 0, 0, 0);
+	}
+	if (r < 0 || (status & 0xff) != 0x7f)
+		return true; /* it has ended */
+	e->stopped = true;
+	if ((uint32_t)status >> 16 != EVENT_STOP)
+		e->signal = (uint32_t)status >> 8 & 0xff;
+	return true;
+}
+
+static bool stop_all(uint64_t until)
+{
+	char path[32];
+	struct lgr_text text;
+	bool new = true;
+	int fd;
+
+	lgr_text_init(&text, path, sizeof(path));
+	lgr_text_add(&text, "/proc/");
+	lgr_text_add_number(&text, job.process);
+	lgr_text_add(&text, "/task");
+	fd = lgr_sys_openat(path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return false;
+	for (uint32_t waited = 0; new;) {
+		new = false;
+		if (!seize_listed(fd, &new))
+			break;
+		for (; waited < job.threads; waited++)
+			if (!wait_for(&job.thread[waited], until)) {
+				lgr_sys_close(fd);
+				return false;
+			}
+		if (!new) {
+			lgr_sys_close(fd);
+			return true;
+		}
+	}
+	lgr_sys_close(fd);
+	return false;
+}
+
+/* ------------------------------------------------------------------------------------------ a look */
+
+#if defined(__x86_64__)
+#define SP_AT 19      /* struct user_regs_struct */
+#define VECTORS 0x202 /* NT_X86_XSTATE */
+#else
+#define SP_AT 31
+#define VECTORS NT_FPREGSET
+#endif
+
+static bool look_at(const struct entry *e, bool *ret_more)
+{
+	struct iovec general = { job.registers, sizeof(job.registers) }, vectors;
+	struct lgr_stopped thread = { .tid = e->tid, .registers = job.registers };
+
+	if (ptrace(PTRACE_GETREGSET, e->tid, NT_PRSTATUS, (uintptr_t)&general) < 0)
+		return false;
+	thread.count = general.iov_len / sizeof(uintptr_t);
+	thread.sp = job.registers[SP_AT];
+	vectors.iov_base = job.registers + thread.count;
+	vectors.iov_len = sizeof(job.registers) - general.iov_len;
+	if (ptrace(PTRACE_GETREGSET, e->tid, VECTORS, (uintptr_t)&vectors) < 0)
+		return false;
+	thread.count += vectors.iov_len / sizeof(uintptr_t);
+	*ret_more = job.look(job.arg, &thread);
+	return true;
+}
+
+static bool look_at_all(void)
+{
+	bool more = true;
+
+	for (uint32_t i = 0; i < job.threads && more; i++)
+		if (job.thread[i].stopped && !look_at(&job.thread[i], &more))
+			return false;
+	return true;
+}
+
+/* The helper. What it has attached to and not let go is let go by its end. */
+static void helper(void)
+{
+	bool done;
+
+	/* The threads it stops must not stay so when the process is killed. */
+	lgr_syscall(__NR_prctl, PR_SET_PDEATHSIG, 9, 0, 0, 0, 0);
+	done = stop_all(lgr_sys_clock(CLOCK_MONOTONIC) + PATIENCE) && look_at_all();
+	for (uint32_t i = 0; i < job.threads; i++)
+		if (job.thread[i].stopped)
+			ptrace(PTRACE_DETACH, job.thread[i].tid, 0, job.thread[i].signal);
+	atomic_store(&job.result, done ? DONE : NOTHING);
+}
+
+/* ------------------------------------------------------------------------------------- the process */
+
+/*
+ * clone(2) with a stack of the helper's own, in which it may not return. Shares memory and descriptors;
+ * no signal at its end; not traced when we are.
+ */
+static long spawn(void *stack_end)
+{
+	unsigned long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_UNTRACED;
+	long pid;
+
+#if defined(__x86_64__)
+	register long r10 __asm__("r10") = 0;
+	register long r8 __asm__("r8") = 0;
+
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "xor %%ebp, %%ebp\n\t"
+			 "call *%[helper]\n\t"
+			 "mov %[exit], %%eax\n\t"
+			 "xor %%edi, %%edi\n\t"
+			 "syscall\n"
+			 "1:"
+			 : "=a"(pid)
+			 : "a"((long)__NR_clone), "D"(flags), "S"(stack_end), "d"(0L), "r"(r10),
+			   "r"(r8), [helper] "b"(helper), [exit] "i"(__NR_exit)
+			 : "rcx", "r11", "memory", "cc");
+#else
+	register long x8 __asm__("x8") = __NR_clone;
+	register long x0 __asm__("x0") = (long)flags;
+	register long x1 __asm__("x1") = (long)stack_end;
+	register long x2 __asm__("x2") = 0;
+	register long x3 __asm__("x3") = 0;
+	register long x4 __asm__("x4") = 0;
+	register void (*fn)(void) __asm__("x19") = helper;
+
+	__asm__ volatile("svc 0\n\t"
+			 "cbnz x0, 1f\n\t"
+			 "mov x29, xzr\n\t"
+			 "blr x19\n\t"
+			 "mov x8, %[exit]\n\t"
+			 "mov x0, xzr\n\t"
+			 "svc 0\n"
+			 "1:"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4),
+			   "r"(fn), [exit] "i"(__NR_exit)
+			 : "memory", "cc");
+	pid = x0;
+#endif
+	return pid;
+}
+
+/* Yama lets nobody but ancestors trace, unless told (Documentation/admin-guide/LSM/Yama.rst). */
+static void allow(long pid)
+{
+	lgr_syscall(__NR_prctl, PR_SET_PTRACER, pid, 0, 0, 0, 0);
+}
+
+bool lgr_stop(bool (*look)(void *arg, const struct lgr_stopped *thread), void *arg)
+{
+	uint64_t all = ~UINT64_C(0), before = 0;
+	long pid;
+	int status;
+
+	job.look = look;
+	job.arg = arg;
+	job.threads = 0;
+	job.process = lgr_sys_getpid();
+	job.caller = lgr_sys_gettid();
+	atomic_store(&job.result, NOTHING);
+	/* No handler of the program may run in the helper, or here while others are stopped. */
+	lgr_syscall(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, (long)&all, (long)&before, 8, 0, 0);
+	allow(-1); /* anybody: there is no telling the helper's number before it runs */
+	pid = spawn(job.stack + sizeof(job.stack));
+	if (pid > 0)
+		while (lgr_syscall(__NR_wait4, pid, (long)&status, WAIT_ALL, 0, 0, 0) == -4)
+			; /* EINTR */
+	allow(0);
+	lgr_syscall(__NR_rt_sigprocmask, 2, (long)&before, 0, 8, 0, 0);
+	return pid > 0 && atomic_load(&job.result) == DONE;
+}

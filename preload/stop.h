@@ -1,0 +1,37 @@
+/*
+ * stop.h - stopping every other thread of the process for a moment, and looking at it.
+ *
+ * A helper process that shares the memory (clone(2), CLONE_VM) attaches to each thread (ptrace(2),
+ * PTRACE_SEIZE, PTRACE_INTERRUPT: all are interrupted first, then waited for), has each one looked at,
+ * and lets all go on. It makes raw system calls only: it shares the caller's thread-local storage.
+ *
+ * Refused, with nothing done, where the kernel or a debugger refuses, and when it takes longer than
+ * 50 ms (a thread inside vfork cannot be stopped). System calls that it interrupts: see ptrace(2),
+ * "Interrupted system calls"; those few fail with EINTR.
+ *
+ * Rank 11 (preload).
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LGR_STOP_H
+#define LGR_STOP_H
+
+#include "base.h"
+
+/* One stopped thread: its registers as they lie in memory, and its stack pointer. */
+struct lgr_stopped {
+	uint32_t tid;
+	uintptr_t sp;
+	const uintptr_t *registers; /* general ones, then vector ones */
+	size_t count;
+};
+
+/*
+ * lgr_stop - stops every thread but this one, calls look for each, and starts them again.
+ * @look: in the helper, with the threads stopped: makes no call of any library, takes no lock, allocates
+ *        nothing. Returns false to end it early.
+ * Returns true when every thread was looked at, or look ended it; false: nothing can be said.
+ * The caller may hold locks of ours that look needs no more; blocks for as long as it takes.
+ */
+bool lgr_stop(bool (*look)(void *arg, const struct lgr_stopped *thread), void *arg);
+
+#endif
