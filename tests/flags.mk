@@ -9,6 +9,7 @@ HOST_lives = -rdynamic -iquote core
 PLUG_asks = -fno-plt -Wl,-z,now -Wl,-soname,plug_asks.so
 PLUG_needs = -L$(O)/tests -Wl,--no-as-needed,-l:plug_asks.so -Wl,-rpath,'$$ORIGIN'
 PLUG_needs_base = -L$(O)/tests -Wl,--no-as-needed,-l:plug_base.so -Wl,-rpath,'$$ORIGIN'
+PLUG_reported = -L$(O)/tests -Wl,--no-as-needed,-l:plug_base.so -Wl,-rpath,'$$ORIGIN'
 PLUG_cxx = -x c++ -std=c++17 $(if $(filter clang%,$(CC)),,-fno-gnu-unique) -Wl,--no-as-needed -lstdc++
 PLUG_bare = -nostartfiles
 # libc among its own libraries: where RTLD_DEEPBIND looks first.
@@ -23,6 +24,7 @@ PLUG_flag_static_tls = -Wl,--build-id=md5
 PLUG_flag_unique = -Wl,--build-id=none
 PLUG_holes = -Wl,-z,max-page-size=0x200000,-z,separate-code
 $(O)/tests/plug_needs.so: $(O)/tests/plug_asks.so
+$(O)/tests/plug_reported.so: $(O)/tests/plug_base.so
 $(O)/tests/plug_needs_base.so: $(O)/tests/plug_base.so
 $(O)/tests/host_needs_initfirst: $(O)/tests/plug_initfirst.so
 
