@@ -295,7 +295,7 @@ static bool prove_by_hosts(void)
 				       proven ? 0 : LGR_FL_PROVEN);
 		any |= proven;
 	}
-	return any && unprove_needed();
+	return any;
 }
 
 bool lgr_host_prove(const void *frame)

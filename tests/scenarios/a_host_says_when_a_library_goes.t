@@ -26,7 +26,8 @@ case_is needed '2 wait' "not marked: 2 gone, $BOTH_GONE"
 case_is aborted "an aborted report: 0 gone, $BOTH_KEPT" \
 	"a complete one, and an aborted one after it: 0 gone, $BOTH_KEPT" \
 	"a complete one: 2 gone, $BOTH_GONE"
-case_is late "kept after the report began: 0 gone, $BOTH_KEPT" "and before the next: 2 gone, $BOTH_GONE"
+case_is late "kept after the report began, another one before: 1 gone, $BOTH_KEPT" \
+	"kept before the next: 2 gone, $BOTH_GONE"
 case_is hosts "one of two has reported: 0 gone, $BOTH_KEPT" "the other one marks it: 0 gone, $BOTH_KEPT" \
 	"both have reported: 2 gone, $BOTH_GONE" "the other one has gone: 2 gone, $BOTH_GONE"
 case_is pinned "pinned twice: 0 gone, $BOTH_KEPT" "once: 0 gone, $BOTH_KEPT" \
