@@ -221,16 +221,18 @@ fuzz-config:
 
 # --------------------------------------------------------------- installing
 INSTALLED = $(bindir)/linger $(libdir)/liblinger.so $(includedir)/linger.h \
-	$(mandir)/man1/linger.1 $(libdir)/pkgconfig/linger.pc
+	$(mandir)/man1/linger.1 $(mandir)/man7/linger-runtime.7 $(libdir)/pkgconfig/linger.pc
+# All references to it are weak, which is not enough for a linker that drops what is not needed.
 $(O)/linger.pc: Makefile
 	@mkdir -p $(@D)
-	@printf 'Name: linger\nDescription: run-time-loaded code, safe to unload\nVersion: %s\nCflags: -I%s\nLibs: -L%s -llinger\n' \
+	@printf 'Name: linger\nDescription: run-time-loaded code, safe to unload\nVersion: %s\nCflags: -I%s\nLibs: -L%s -Wl,--push-state,--no-as-needed -llinger -Wl,--pop-state\n' \
 		'$(VERSION)' '$(includedir)' '$(libdir)' > $@
 install: all $(O)/linger.pc
 	install -D -m 755 $(O)/linger $(DESTDIR)$(bindir)/linger
 	install -D -m 755 $(O)/liblinger.so $(DESTDIR)$(libdir)/liblinger.so
 	install -D -m 644 core/linger.h $(DESTDIR)$(includedir)/linger.h
 	install -D -m 644 tools/linger.1 $(DESTDIR)$(mandir)/man1/linger.1
+	install -D -m 644 tools/linger-runtime.7 $(DESTDIR)$(mandir)/man7/linger-runtime.7
 	install -D -m 644 $(O)/linger.pc $(DESTDIR)$(libdir)/pkgconfig/linger.pc
 uninstall:
 	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
