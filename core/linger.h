@@ -20,6 +20,16 @@
 extern "C" {
 #endif
 
+/*
+ * Bound by the loader, or NULL. Without noplt the linker makes them NULL for good in a program that is
+ * not position-independent. clang has no such attribute: with it, link such a program with -llinger.
+ */
+#if defined(__GNUC__) && !defined(__clang__)
+#define LINGER_WEAK_ __attribute__((weak, noplt))
+#else
+#define LINGER_WEAK_ __attribute__((weak))
+#endif
+
 /* The state of a loaded object, in the order of its life. */
 enum linger_state {
 	LINGER_LOADING = 1, /* being loaded; linger was not told of it yet */
@@ -36,7 +46,7 @@ struct linger_info {
 };
 
 /* The function behind linger_query; NULL where linger is absent. Call linger_query. */
-extern int linger_query_(const void *address, struct linger_info *ret) __attribute__((weak));
+extern int linger_query_(const void *address, struct linger_info *ret) LINGER_WEAK_;
 
 /*
  * linger_query - which loaded object is this address in?
@@ -100,11 +110,13 @@ static inline int linger_load(const char *path, int flags, linger_lib **ret, cha
  * linger_unload - gives one load back; with the last one the library is asked to go (a request), and
  * goes when its policy has proven that nothing can reach it.
  * Returns 0, or -EINVAL: it is not loaded (any more). Callbacks for LINGER_CLOSE_REQUESTED run before
- * it returns. MT-safe. Absent: keeps the library and returns 0.
+ * it returns. MT-safe. Absent or switched off: keeps the library and returns 0.
  */
 static inline int linger_unload(linger_lib *lib)
 {
-	if (!linger_query_)
+	struct linger_info info;
+
+	if (linger_query((void *)lib, &info) == -ENOSYS)
 		return 0;
 	return dlclose((void *)lib) == 0 ? 0 : -EINVAL;
 }
@@ -136,8 +148,8 @@ static inline int linger_lookup(linger_lib *lib, const char *name, void **ret)
  */
 typedef struct linger_rt linger_rt;
 
-extern int linger_host_(const char *name, linger_rt **ret) __attribute__((weak));
-extern int linger_host_gone_(linger_rt *rt) __attribute__((weak));
+extern int linger_host_(const char *name, linger_rt **ret) LINGER_WEAK_;
+extern int linger_host_gone_(linger_rt *rt) LINGER_WEAK_;
 
 /*
  * linger_host - registers a host, of which there may be 64 in one process.
@@ -161,11 +173,11 @@ struct linger_epoch {
 	uintptr_t lo, span; /* all of them lie in [lo, lo + span) */
 };
 
-extern const struct linger_epoch *linger_epoch_begin_(linger_rt *rt) __attribute__((weak));
-extern void linger_mark_(const struct linger_epoch *epoch, const void *p) __attribute__((weak));
-extern int linger_epoch_end_(linger_rt *rt, const struct linger_epoch *epoch, int complete)
-	__attribute__((weak));
-extern int linger_reap_(linger_rt *rt) __attribute__((weak));
+extern const struct linger_epoch *linger_epoch_begin_(linger_rt *rt) LINGER_WEAK_;
+extern void linger_mark_(const struct linger_epoch *epoch, const void *p) LINGER_WEAK_;
+extern int linger_epoch_end_(linger_rt *rt, const struct linger_epoch *epoch,
+			     int complete) LINGER_WEAK_;
+extern int linger_reap_(linger_rt *rt) LINGER_WEAK_;
 
 /*
  * linger_epoch_begin - begins a report. A host has one at a time; an unfinished one is aborted.
@@ -236,8 +248,8 @@ struct linger_closing {
 };
 
 typedef void linger_callback(const struct linger_closing *closing, void *arg);
-extern int linger_on_(const void *anchor, uint32_t when, linger_callback *fn, void *arg)
-	__attribute__((weak));
+extern int linger_on_(const void *anchor, uint32_t when, linger_callback *fn,
+		      void *arg) LINGER_WEAK_;
 
 /*
  * linger_on - calls fn when something becomes of the library that anchor lies in: by address, so that
@@ -257,9 +269,8 @@ static inline int linger_on(const void *anchor, enum linger_when when, linger_ca
 
 /* ------------------------------------------------------------------------------ pins and vouches */
 
-extern int linger_pin_(const void *p, int on) __attribute__((weak));
-extern int linger_vouch_(linger_rt *rt, const void *lo, const void *hi, int on)
-	__attribute__((weak));
+extern int linger_pin_(const void *p, int on) LINGER_WEAK_;
+extern int linger_vouch_(linger_rt *rt, const void *lo, const void *hi, int on) LINGER_WEAK_;
 
 /*
  * linger_pin - the library at p stays as long as it is pinned: a foreign call is under way in it.

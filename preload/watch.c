@@ -57,9 +57,11 @@ EXPORT int linger_on_(const void *anchor, uint32_t when, linger_callback *fn, vo
 	struct lgr_object *object;
 	int r;
 
+	if (!lgr_on())
+		return -ENOSYS;
 	if (!fn || when < LINGER_CLOSE_REQUESTED || when > LINGER_UNLOADED)
 		return -EINVAL;
-	if (!lgr_on() || !lgr_lock(&lgr_lock_registry))
+	if (!lgr_lock(&lgr_lock_registry))
 		return -ENOSYS;
 	object = lgr_registry_object(lgr_pages_find((uintptr_t)anchor));
 	r = object ? add(object, &wanted) : -ENOENT;
