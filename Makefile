@@ -223,7 +223,7 @@ fuzz-config:
 INSTALLED = $(bindir)/linger $(libdir)/liblinger.so $(includedir)/linger.h \
 	$(mandir)/man1/linger.1 $(mandir)/man7/linger-runtime.7 $(libdir)/pkgconfig/linger.pc
 # All references to it are weak, which is not enough for a linker that drops what is not needed.
-$(O)/linger.pc: Makefile
+$(O)/linger.pc: FORCE # another prefix
 	@mkdir -p $(@D)
 	@printf 'Name: linger\nDescription: run-time-loaded code, safe to unload\nVersion: %s\nCflags: -I%s\nLibs: -L%s -Wl,--push-state,--no-as-needed -llinger -Wl,--pop-state\n' \
 		'$(VERSION)' '$(includedir)' '$(libdir)' > $@
