@@ -109,8 +109,8 @@ static inline int linger_load(const char *path, int flags, linger_lib **ret, cha
 /*
  * linger_unload - gives one load back; with the last one the library is asked to go (a request), and
  * goes when its policy has proven that nothing can reach it.
- * Returns 0, or -EINVAL: it is not loaded (any more). Callbacks for LINGER_CLOSE_REQUESTED run before
- * it returns. MT-safe. Absent or switched off: keeps the library and returns 0.
+ * Returns 0, or -EINVAL: dlclose(3) refused. Not to be called more often than linger_load: a library that
+ * has gone is not known by its handle. Callbacks for LINGER_CLOSE_REQUESTED run before it returns. MT-safe. Absent or switched off: keeps the library and returns 0.
  */
 static inline int linger_unload(linger_lib *lib)
 {
@@ -144,7 +144,8 @@ static inline int linger_lookup(linger_lib *lib, const char *name, void **ret)
  * unloading was requested is closed in linger_reap, once every registered host has reported it
  * unreachable in a complete epoch that began after the request, no thread's stack or registers point
  * into it, nothing that stays needs it, and it is not pinned.
- * With other policies the functions do the same, and nothing is closed.
+ * With policy:never (and safe, today) the functions do the same, and nothing is closed; with policy:off
+ * the C library unloads at the last linger_unload, as always.
  */
 typedef struct linger_rt linger_rt;
 

@@ -218,7 +218,8 @@ static int end(struct linger_rt *rt, bool complete)
 
 	complete = complete && propagate(epoch);
 	while ((object = lgr_registry_next_kept(object))) {
-		bool subject = is_subject(object) && object->kept_as <= epoch->kept_as;
+		bool subject = is_subject(object) && object->kept_as <= epoch->kept_as &&
+			       object->slot < epoch->slots;
 
 		if (complete && subject && !epoch->mark[object->slot])
 			object->unreported &= ~bit_of(rt);

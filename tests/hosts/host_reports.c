@@ -36,8 +36,10 @@ static APART void load_apart(void)
 	char error[256];
 	void *address;
 
-	check(linger_load(plugin("reported"), RTLD_NOW, &lib, error, sizeof(error)) == 0, "%s", error);
-	check(linger_lookup(lib, "answer", &address) == 0 && ((int (*)(void))address)() == 42, "answer");
+	check(linger_load(plugin("reported"), RTLD_NOW, &lib, error, sizeof(error)) == 0, "%s",
+	      error);
+	check(linger_lookup(lib, "answer", &address) == 0 && ((int (*)(void))address)() == 42,
+	      "answer");
 	turned = ~(uintptr_t)address;
 	check(linger_lookup(lib, "anchor", &address) == 0, "anchor");
 	turned_base = ~(uintptr_t)address;
@@ -337,10 +339,10 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
-	{ "simple", simple },	{ "needed", base_marked }, { "aborted", aborted },
-	{ "late", too_late },	{ "hosts", two_hosts },	   { "pinned", pinned },
-	{ "inside", thread_inside }, { "stack", own_stack },  { "callbacks", callbacks },
-	{ "saved", saved },	{ "forked", forked },
+	{ "simple", simple },	     { "needed", base_marked }, { "aborted", aborted },
+	{ "late", too_late },	     { "hosts", two_hosts },	{ "pinned", pinned },
+	{ "inside", thread_inside }, { "stack", own_stack },	{ "callbacks", callbacks },
+	{ "saved", saved },	     { "forked", forked },
 };
 
 int main(int argc, char **argv)
