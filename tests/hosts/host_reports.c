@@ -10,7 +10,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include <pthread.h>
-#include <setjmp.h>
 #include <sys/wait.h>
 
 #include "host.h"
@@ -193,13 +192,13 @@ static APART void *call_apart(void *arg)
 	return (void *)(intptr_t)((int (*)(int))address)(channel[0]);
 }
 
-/* Until the thread sleeps in its read: then the library's frame is on its stack. */
-static void until_it_sleeps(pid_t tid)
+/* Until the thread sleeps: in its read (S), or behind the child of its vfork (D). */
+static void until_it_sleeps(pid_t tid, char in)
 {
 	char path[64], state = 0;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	while (state != 'S') {
+	while (state != in) {
 		FILE *stat = fopen(path, "r");
 
 		check(stat && fscanf(stat, "%*d (%*[^)]) %c", &state) == 1, "%s", path);
@@ -228,7 +227,7 @@ static void thread_inside(void)
 	check(pthread_create(&t, NULL, sleep_in_library, NULL) == 0, "thread");
 	while (!sleeper)
 		;
-	until_it_sleeps(sleeper);
+	until_it_sleeps(sleeper, 'S');
 	unload();
 	report_of(rt, 0, 1);
 	tell("a thread is inside");
@@ -237,7 +236,48 @@ static void thread_inside(void)
 	tell("it has left");
 }
 
-/* A pointer in this frame, and one that setjmp has mangled. */
+/* A thread that has nothing to do with the library: waits for a byte itself, or behind a child. */
+static void *sleep_elsewhere(void *with_child)
+{
+	char byte;
+
+	sleeper = gettid();
+	if (!with_child)
+		return (void *)read(channel[0], &byte, 1);
+	if (vfork() == 0)
+		_exit(read(channel[0], &byte, 1) == 1 ? 0 : 1);
+	return NULL;
+}
+
+static void with_a_thread(void *with_child, const char *what)
+{
+	pthread_t t;
+
+	check(pipe(channel) == 0, "pipe");
+	check(pthread_create(&t, NULL, sleep_elsewhere, with_child) == 0, "thread");
+	while (!sleeper)
+		;
+	until_it_sleeps(sleeper, with_child ? 'D' : 'S');
+	load();
+	unload();
+	report_of(rt, 0, 1);
+	tell(what);
+	check(write(channel[1], "x", 1) == 1 && pthread_join(t, NULL) == 0, "join");
+	tell("it has ended");
+}
+
+static void thread_elsewhere(void)
+{
+	with_a_thread(NULL, "a thread is elsewhere");
+}
+
+/* It cannot be stopped before the child has ended, so nothing can be said. */
+static void thread_in_vfork(void)
+{
+	with_a_thread(&channel, "a thread is in vfork");
+}
+
+/* A pointer in this frame. */
 static APART void on_own_stack(void)
 {
 	void *volatile here __attribute__((unused)) = (void *)~turned;
@@ -339,10 +379,13 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
-	{ "simple", simple },	     { "needed", base_marked }, { "aborted", aborted },
-	{ "late", too_late },	     { "hosts", two_hosts },	{ "pinned", pinned },
-	{ "inside", thread_inside }, { "stack", own_stack },	{ "callbacks", callbacks },
-	{ "saved", saved },	     { "forked", forked },
+	{ "simple", simple },	      { "needed", base_marked },
+	{ "aborted", aborted },	      { "late", too_late },
+	{ "hosts", two_hosts },	      { "pinned", pinned },
+	{ "inside", thread_inside },  { "elsewhere", thread_elsewhere },
+	{ "vfork", thread_in_vfork }, { "stack", own_stack },
+	{ "callbacks", callbacks },   { "saved", saved },
+	{ "forked", forked },
 };
 
 int main(int argc, char **argv)

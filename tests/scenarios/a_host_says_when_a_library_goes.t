@@ -4,6 +4,7 @@
 # it is not pinned; callbacks come in order; and with other policies nothing is closed.
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/plugins.sh"
+need strace strace
 POLICY=host
 BOTH_LIVE='library live, what it needs live'
 BOTH_KEPT='library kept, what it needs kept'
@@ -33,6 +34,12 @@ case_is hosts "one of two has reported: 0 gone, $BOTH_KEPT" "the other one marks
 case_is pinned "pinned twice: 0 gone, $BOTH_KEPT" "once: 0 gone, $BOTH_KEPT" \
 	"not pinned: 2 gone, $BOTH_GONE"
 case_is inside "a thread is inside: 0 gone, $BOTH_KEPT" 'it returned 2' "it has left: 2 gone, $BOTH_GONE"
+case_is elsewhere "a thread is elsewhere: 2 gone, $BOTH_GONE" "it has ended: 0 gone, $BOTH_GONE"
+case_is vfork "a thread is in vfork: 0 gone, $BOTH_KEPT" "it has ended: 2 gone, $BOTH_GONE"
+# Whose threads somebody else traces cannot be looked at.
+run_linger traced strace -f -o strace.out timeout 60 "$(host reports)" elsewhere
+is "under strace nothing can be said of other threads" "$(grep -v '^strace' traced)" \
+	"a thread is elsewhere: 0 gone, $BOTH_KEPT"$'\n'"it has ended: 2 gone, $BOTH_GONE"$'\nstatus 0'
 case_is stack "on the reaper's own stack: 0 gone, $BOTH_KEPT" "that frame is left: 2 gone, $BOTH_GONE"
 case_is callbacks 'second: requested, kept' 'second: requested, kept' 'third: unloading, kept' \
 	'fourth: unloading, kept' "first: unloaded, nobody's" "reported: 2 gone, $BOTH_GONE" '5 calls'
