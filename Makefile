@@ -52,7 +52,7 @@ HOSTS = $(patsubst tests/hosts/%.c,$(O)/tests/%,$(wildcard tests/hosts/host_*.c)
 STRESS = $(patsubst tests/stress/%.c,$(O)/tests/%,$(wildcard tests/stress/stress_*.c))
 
 .PHONY: all demo test check check-churn check-unit check-abi check-scenarios check-programs check-suites \
-	check-faults \
+	check-faults check-ghc \
 	check-stress check-emulated check-all fuzz-config bench install uninstall lint format format-check clean help \
 	dist tags packages-demo packages-test packages-bench both-compilers sanitized-builds \
 	unit-binaries run-all
@@ -74,6 +74,7 @@ help:
 ##  make check-churn       threads that open, use, replace and close, also with sanitizers (DURATION SEED)
 ##  make check-faults      every allocation and system call of the shim's start fails in turn
 ##  make check-emulated    the shim for aarch64 under qemu-user
+##  make check-ghc         what GHC's run-time system loads and unloads (installs ghc, 750 MiB)
 ##  make check-all         everything, and nothing may be skipped
 ##  make fuzz-config       libFuzzer on the settings parser (RUNS=n)
 ##  make bench             ratios against no shim; build/bench.json
@@ -162,6 +163,9 @@ check-faults: all $(HOSTS) $(PLUGINS)
 	@$(RUN_TESTS) $(wildcard tests/faults/*.t)
 check-emulated: all
 	@$(RUN_TESTS) $(wildcard tests/emulated/*.t)
+check-ghc: all
+	@tests/install.sh $(call packages,tests/ghc/packages-all)
+	@$(RUN_TESTS) $(wildcard tests/ghc/*.t)
 check-churn: all $(PLUGINS)
 	@DURATION=$(DURATION) SEED=$(SEED) $(RUN_TESTS) $(wildcard tests/stress/*.t)
 check-stress: $(STRESS)
@@ -206,7 +210,7 @@ check-all: packages-test
 	@$(MAKE) --no-print-directory HARD=1 CHECK_ALL=1 check
 	@$(MAKE) --no-print-directory check-stress
 	@$(MAKE) --no-print-directory SAN=thread check-stress
-	@CHECK_ALL=1 $(MAKE) --no-print-directory check-emulated
+	@CHECK_ALL=1 $(MAKE) --no-print-directory check-emulated check-ghc
 	@$(MAKE) --no-print-directory fuzz-config
 bench: packages-bench
 	@$(MAKE) --no-print-directory all
