@@ -1,6 +1,7 @@
 # ghc.sh - what the tests of GHC share. Source it first, instead of ../lib.sh.
 #
 # Gives: a directory to work in with the hosts and plugin.so built, same, count.
+# shellcheck shell=bash disable=SC2034
 # SPDX-License-Identifier: MIT
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 HERE=$ROOT/tests/ghc
