@@ -21,7 +21,7 @@ import System.Environment
 import System.IO
 import System.Mem
 
-foreign import ccall "initLinker_" initLinker :: CInt -> IO ()
+foreign import ccall "initLinker" initLinker :: IO ()
 foreign import ccall "loadNativeObj" loadNativeObj :: CString -> Ptr CString -> IO (Ptr ())
 foreign import ccall "unloadNativeObj" unloadNativeObj :: Ptr () -> IO Int
 foreign import ccall "dlsym" dlsym :: Ptr () -> CString -> IO (Ptr ())
@@ -58,8 +58,8 @@ main :: IO ()
 main = do
   [mode, count, path, name] <- getArgs
   hSetBuffering stdout LineBuffering
-  -- Constants are collected: otherwise nothing is ever closed.
-  initLinker 0
+  -- Makes the table of what is loaded; loadNativeObj crashes without it.
+  initLinker
   let n = read count
   case mode of
     "cycle" -> forM_ [1 .. n] $ \i -> do
