@@ -66,8 +66,10 @@ static void *read_on(void *slow)
 		int what = slow ? atomic_exchange(&task, NOTHING) : NOTHING;
 
 		read_once(n, what);
-		if (what) /* where it was is below its stack pointer, but not by far: in the red zone */
+		if (what) { /* where it was is not far below its stack pointer: in the red zone */
 			clear_stack();
+			atomic_store(&reader_is_there, 0);
+		}
 		rcu_quiescent_state();
 		if (n % 64 == 0) {
 			rcu_thread_offline();
@@ -146,7 +148,6 @@ static __attribute__((noinline)) void replace(const char *path, uintptr_t genera
 	int n = 0;
 
 	atomic_store(&writer, IDLE);
-	atomic_store(&reader_is_there, 0);
 	atomic_store(&task, what);
 	while (what && !atomic_load(&reader_is_there))
 		sched_yield();
@@ -160,6 +161,8 @@ static __attribute__((noinline)) void replace(const char *path, uintptr_t genera
 		if (plant_grace && what == WAIT_INSIDE && !n)
 			check(!is_gone(old), "it has gone from below a thread that is inside");
 		atomic_store(&writer, REAPED);
+		while (atomic_load(&reader_is_there))
+			sched_yield();
 	} while (!is_gone(old) && ++n < PATIENCE);
 	check(is_gone(old), "generation %lu is still there", (unsigned long)generation - 1);
 	check(!old->id || unloaded == before + 1, "callbacks of generation %lu",
