@@ -137,32 +137,29 @@ static void must_have_been_told(const struct library *l, unsigned requested)
 		      l->calls[LINGER_UNLOADED]);
 }
 
-/*
- * All that a runtime may do under its own locks: what waits for nobody. Does it for a library that is
- * kept; the pin is taken back.
- */
+/* A report, as it may be made under the runtime's own locks: it waits for nobody. */
 static __attribute__((noinline)) void work_as(linger_rt *host)
 {
 	const struct linger_epoch *epoch = linger_epoch_begin(host);
 	struct linger_info info;
-	int here;
 
 	if (epoch)
 		linger_mark(epoch, anchor(KEPT));
 	linger_query(anchor(KEPT), &info);
 	linger_query(anchor(A), &info);
-	if (linger_pin(anchor(KEPT)) == 0)
-		linger_unpin(anchor(KEPT));
-	check(linger_vouch(host, &here, &here + 1, 1) == 0, "linger_vouch");
-	check(linger_vouch(host, &here, &here + 1, 0) == 0, "linger_vouch, back");
 	check(linger_epoch_end(host, epoch, 1) >= 0, "linger_epoch_end");
 }
 
-/* Not where somebody forks: the child would wait for the report of a host whose thread it does not have. */
-static void begin_and_end_a_runtime(void)
+/* Not where somebody forks: the child would have the pins and hosts of threads that it does not have. */
+static void take_and_give_back(void)
 {
 	linger_rt *other = NULL;
+	int here;
 
+	if (linger_pin(anchor(KEPT)) == 0)
+		check(linger_unpin(anchor(KEPT)) == 0, "linger_unpin");
+	check(linger_vouch(rt, &here, &here + 1, 1) == 0, "linger_vouch");
+	check(linger_vouch(rt, &here, &here + 1, 0) == 0, "linger_vouch, back");
 	if (linger_host("other", &other) == 0)
 		check(linger_host_gone(other) == 0, "linger_host_gone");
 }
@@ -171,7 +168,7 @@ static void work(void)
 {
 	pthread_mutex_lock(&lock);
 	work_as(rt);
-	begin_and_end_a_runtime();
+	take_and_give_back();
 	pthread_mutex_unlock(&lock);
 }
 
@@ -262,7 +259,7 @@ static void a_constructor_calls_the_runtime(void)
 	while (!anchor(A))
 		sched_yield();
 	work_as(rt);
-	begin_and_end_a_runtime();
+	take_and_give_back();
 	watch(A);
 	if (plant)
 		load(B); /* with the lock that the constructor waits for */
