@@ -21,27 +21,27 @@ try() {
 with() { LINGER=$1 LD_PRELOAD=$SHIM "${@:2}"; }
 # 42: without linger, 43: with it. The first two show that the rest would notice the difference.
 try 'without linger' 42 "${quiet[@]}"
-try 'with it' 43 with policy:$POLICY,log:"$TMP/fine" "${quiet[@]}"
+try 'with it' 43 with "policy:$POLICY,log:$TMP/fine" "${quiet[@]}"
 try 'LINGER=off' 42 with "off,log:$TMP/off" "${quiet[@]}"
 ok 'LINGER=off: no log' test -z "$(compgen -G 'off.*')"
 
 # -- the log
-try 'a log in a directory that is not there' 43 with policy:$POLICY,log:"$TMP/no/such/place" "${quiet[@]}"
-try 'a log in a place that is a file' 43 with policy:$POLICY,log:"$TMP/base1.so/log" "${quiet[@]}"
+try 'a log in a directory that is not there' 43 with "policy:$POLICY,log:$TMP/no/such/place" "${quiet[@]}"
+try 'a log in a place that is a file' 43 with "policy:$POLICY,log:$TMP/base1.so/log" "${quiet[@]}"
 mkdir mine && chmod 0 mine
 nobody=()
 [ "$(id -u)" != 0 ] || nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups --)
 mkdir open && cp -r "$SHIM" "$(host is_quiet)" "${paths[@]}" open && chmod -R a+rX . && chmod 0 mine
 try 'a log in a directory that may not be written' 43 \
-	${nobody[@]+"${nobody[@]}"} env LINGER=policy:"$POLICY",log:"$TMP/mine/log" LD_PRELOAD="$TMP/open/liblinger.so" \
+	${nobody[@]+"${nobody[@]}"} env LINGER="policy:$POLICY,log:$TMP/mine/log" LD_PRELOAD="$TMP/open/liblinger.so" \
 	"$TMP/open/host_is_quiet" 3 "$TMP/open/base1.so"
-try 'a log with a name that is too long' 43 with policy:$POLICY,log:"$TMP/$(printf 'x%.0s' {1..300})" "${quiet[@]}"
-try 'a relative log' 43 with policy:$POLICY,log:relative "${quiet[@]}"
+try 'a log with a name that is too long' 43 with "policy:$POLICY,log:$TMP/$(printf 'x%.0s' {1..300})" "${quiet[@]}"
+try 'a relative log' 43 with "policy:$POLICY,log:relative" "${quiet[@]}"
 ok 'a relative log: is in the working directory' test -n "$(compgen -G 'relative.*')"
 in_no_directory() {
 	mkdir gone && (cd gone && rmdir ../gone && "$@")
 }
-try 'a working directory that was removed' 43 in_no_directory with policy:$POLICY,log:"${TMP##*/}" "${quiet[@]}"
+try 'a working directory that was removed' 43 in_no_directory with "policy:$POLICY,log:${TMP##*/}" "${quiet[@]}"
 is 'a working directory that was removed: no log in /' "$(compgen -G "/${TMP##*/}.*")" ''
 rm -f "/${TMP##*/}".*
 
@@ -55,9 +55,9 @@ many=("$(host is_quiet)" 2000 "${paths[@]}")
 space=(unshare -Urm)
 "${space[@]}" true 2> /dev/null || space=(unshare -m)
 if "${space[@]}" true 2> /dev/null; then
-	try 'a disk without any room' 43 on_small_disk 4 env LINGER=policy:"$POLICY",log:"$TMP/disk/log" LD_PRELOAD="$SHIM" \
+	try 'a disk without any room' 43 on_small_disk 4 env LINGER="policy:$POLICY,log:$TMP/disk/log" LD_PRELOAD="$SHIM" \
 		"${quiet[@]}"
-	try 'a disk that fills up in the middle' 43 on_small_disk 200 env LINGER=policy:"$POLICY",log:"$TMP/disk/log" \
+	try 'a disk that fills up in the middle' 43 on_small_disk 200 env LINGER="policy:$POLICY,log:$TMP/disk/log" \
 		LD_PRELOAD="$SHIM" "${many[@]}"
 	is 'a disk that fills up: what did not fit is counted' "$(on_small_disk 200 bash -c '
 		LINGER=policy:$POLICY,log:$0/log LD_PRELOAD=$1 "${@:3}"
@@ -68,7 +68,7 @@ else
 fi
 for limit in 40 128 200; do
 	try "no file over $limit KiB (RLIMIT_FSIZE)" 43 \
-		bash -c "ulimit -f $limit; exec \"\$@\"" bash env LINGER=policy:"$POLICY",log:"$TMP/limit$limit" \
+		bash -c "ulimit -f $limit; exec \"\$@\"" bash env LINGER="policy:$POLICY,log:$TMP/limit$limit" \
 		LD_PRELOAD="$SHIM" "${many[@]}"
 done
 
@@ -77,24 +77,24 @@ without_proc() {
 	"${space[@]}" bash -c 'mount -t tmpfs none /proc && "$@"' bash "$@"
 }
 if "${space[@]}" true 2> /dev/null; then
-	try '/proc is not mounted' 43 without_proc env LINGER=policy:"$POLICY",log:"$TMP/noproc" \
+	try '/proc is not mounted' 43 without_proc env LINGER="policy:$POLICY,log:$TMP/noproc" \
 		LD_PRELOAD="$SHIM" "${quiet[@]}"
 else
 	skip '/proc is not mounted' 'no mount namespace may be made here'
 fi
 no_files() { "$@" <&- >&- 2>&-; }
-try 'standard input, output and error are closed' 43 no_files with policy:$POLICY,log:"$TMP/nofiles" "${quiet[@]}"
+try 'standard input, output and error are closed' 43 no_files with "policy:$POLICY,log:$TMP/nofiles" "${quiet[@]}"
 # What a program finds open behind our start.
 echo 'for fd in 0 1 2 3 4 5; do [ -e /proc/$$/fd/$fd ] && echo $fd; done > "$1"' > descriptors
 for closed in '<&-' '>&-' '2>&-' '<&- >&- 2>&-'; do
 	bash -c "exec $closed; exec bash descriptors $TMP/plain.fds"
-	with policy:$POLICY,log:"$TMP/files" bash -c "exec $closed; exec bash descriptors $TMP/linger.fds"
+	with "policy:$POLICY,log:$TMP/files" bash -c "exec $closed; exec bash descriptors $TMP/linger.fds"
 	is "descriptors after $closed: none is ours" "$(cat linger.fds)" "$(cat plain.fds)"
 done
 try 'four file descriptors at most' 43 bash -c 'ulimit -n 4; exec "$@"' bash \
-	env LINGER=policy:"$POLICY",log:"$TMP/four" LD_PRELOAD="$SHIM" "${quiet[@]}"
+	env LINGER="policy:$POLICY,log:$TMP/four" LD_PRELOAD="$SHIM" "${quiet[@]}"
 try 'a stack of 64 KiB' 43 bash -c 'ulimit -s 64; exec "$@"' bash \
-	env LINGER=policy:"$POLICY",log:"$TMP/stack" LD_PRELOAD="$SHIM" "${quiet[@]}"
+	env LINGER="policy:$POLICY,log:$TMP/stack" LD_PRELOAD="$SHIM" "${quiet[@]}"
 
 # Less and less memory: the log's mapping goes, then the registry's, then the shim itself is refused by
 # the loader. At each size the program runs, or finds out by itself that there is too little.
@@ -119,7 +119,7 @@ if [ "$(uname -m)" = x86_64 ]; then
 		case $call in *=*186*) short=held ;; *) short=1 ;; esac
 		for errno in 1 38; do
 			KEEPS=${KEEPS:+$short} try "${call%=*} fails with errno $errno" 43 "$(host filters)" $errno "${call#*=}" \
-				env LINGER=policy:"$POLICY",log:"$TMP/seccomp" LD_PRELOAD="$SHIM" "${quiet[@]}"
+				env LINGER="policy:$POLICY,log:$TMP/seccomp" LD_PRELOAD="$SHIM" "${quiet[@]}"
 		done
 	done
 else

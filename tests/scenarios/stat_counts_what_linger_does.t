@@ -72,7 +72,7 @@ shim() {
 tell() {
 	echo "$1" >&3
 	read -r answer <&4
-	[ "$answer" = done ] || echo "# the host did not: $1"
+	[ "$answer" = "done" ] || echo "# the host did not: $1"
 }
 # agrees NAME: every counter is the number of its event in the log.
 agrees() {
