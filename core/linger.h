@@ -142,8 +142,9 @@ static inline int linger_lookup(linger_lib *lib, const char *name, void **ret)
 /*
  * A host is a language runtime that reports what its heap reaches. With policy:host a library whose
  * unloading was requested is closed in linger_reap, once every registered host has reported it
- * unreachable in a complete epoch that began after the request, no thread's stack or registers point
- * into it, nothing that stays needs it, and it is not pinned.
+ * unreachable in a complete epoch that began after the request, and at the end of the last of these no
+ * thread's stack or registers pointed into it, nothing that stays needed it, and it was not pinned. (What
+ * was found so has to be reported anew by all: the reference may be in a heap by then.)
  * With policy:never (and safe, today) the functions do the same, and nothing is closed; with policy:off
  * the C library unloads at the last linger_unload, as always.
  */
@@ -207,9 +208,12 @@ static inline void linger_mark(const struct linger_epoch *epoch, const void *p)
  * linger_epoch_end - ends the report. @epoch: NULL is allowed, and does nothing.
  * @complete: 0 if the collection was aborted, or has not seen all of the heap: then everything counts
  * as marked.
- * Decides, and queues for linger_reap; closes nothing. What a marked library needs counts as marked.
- * Returns how many libraries wait for linger_reap now, or -EINVAL: not this host's epoch. The epoch is
- * gone either way. May be called in a collector's pause, as linger_epoch_begin.
+ * Decides, and queues for linger_reap; closes nothing. What a marked library needs counts as marked. If
+ * anything is unmarked everywhere, looks at the stacks of all threads, which it stops for that: call it
+ * where no pointer can move from a stack to a place the report has seen already, in the collector's pause
+ * for instance. Takes a leaf lock, calls neither the loader nor malloc.
+ * Returns how many libraries wait for linger_reap now (0 unless the policy is host), or -EINVAL: not this
+ * host's epoch. The epoch is gone either way.
  */
 static inline int linger_epoch_end(linger_rt *rt, const struct linger_epoch *epoch, int complete)
 {
@@ -218,7 +222,7 @@ static inline int linger_epoch_end(linger_rt *rt, const struct linger_epoch *epo
 
 /*
  * linger_reap - runs the callbacks and the real closes of what all hosts have reported, on this thread,
- * with the others running (they are stopped for the moment that it takes to look at their stacks).
+ * with the others running.
  * Hold no lock of the runtime: it waits for the loader, behind a slow constructor for instance, and
  * destructors and callbacks run in it. Not in a collector's pause, not in a finaliser that runs in one.
  * Called inside a constructor or destructor it does nothing.

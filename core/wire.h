@@ -124,7 +124,8 @@ enum lgr_state {
 	X(DETACHED, "detached", 1u << 16)    /* mapped from a private copy of its file */          \
 	X(OUTDATED, "outdated", 1u << 17)    /* its path leads to other bytes by now */            \
 	X(PROVEN, "proven", 1u << 18)	     /* nothing reaches it, as far as is known now */      \
-	X(REQUESTED, "requested", 1u << 19)  /* who asked to be told of its request will be */
+	X(REQUESTED, "requested", 1u << 19)  /* who asked to be told of its request will be */     \
+	X(REAPED, "reaped", 1u << 20)	     /* proven, and about to be closed */
 
 enum lgr_flag {
 #define X(id, name, bit) LGR_FL_##id = (bit),

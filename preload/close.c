@@ -37,12 +37,12 @@ bool lgr_close_may(const struct lgr_object *object)
 bool lgr_close_is_proven(const struct lgr_object *object)
 {
 	return lgr_close_may(object) &&
-	       (lgr_region.policy == LGR_POLICY_OFF || lgr_is(object, LGR_FL_PROVEN));
+	       (lgr_region.policy == LGR_POLICY_OFF || lgr_is(object, LGR_FL_REAPED));
 }
 
 static void condemn(struct lgr_object *object)
 {
-	lgr_registry_set_flags(object, 0, LGR_FL_PROVEN);
+	lgr_registry_set_flags(object, 0, LGR_FL_PROVEN | LGR_FL_REAPED);
 	lgr_names_give_back(object); /* glibc frees them */
 	lgr_registry_set_state(object, LGR_ST_CONDEMNED, LGR_RSN_NONE);
 	lgr_hold_drop(object);

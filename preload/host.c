@@ -128,7 +128,7 @@ EXPORT int linger_host_gone_(linger_rt *rt)
 /* Whether the host has anything to say of it. */
 static bool is_subject(const struct lgr_object *object)
 {
-	return lgr_is(object, LGR_FL_HELD) && !lgr_is(object, LGR_FL_STARTUP);
+	return lgr_is(object, LGR_FL_HELD) && !lgr_is(object, LGR_FL_STARTUP | LGR_FL_REAPED);
 }
 
 static struct epoch *begin(void)
@@ -210,11 +210,10 @@ static bool propagate(struct epoch *epoch)
 	return true;
 }
 
-static int end(struct linger_rt *rt, bool complete)
+static void end(struct linger_rt *rt, bool complete)
 {
 	struct epoch *epoch = rt->epoch;
 	struct lgr_object *object = NULL;
-	int decided = 0;
 
 	complete = complete && propagate(epoch);
 	while ((object = lgr_registry_next_kept(object))) {
@@ -225,26 +224,10 @@ static int end(struct linger_rt *rt, bool complete)
 			object->unreported &= ~bit_of(rt);
 		else
 			object->unreported |= bit_of(rt);
-		decided += is_subject(object) && !object->unreported;
 	}
-	return decided;
 }
 
-EXPORT int linger_epoch_end_(linger_rt *rt, const struct linger_epoch *seen, int complete)
-{
-	int r = -EINVAL;
-
-	if (!lgr_lock(&lgr_lock_registry))
-		return r;
-	if (is_host(rt) && rt->epoch && seen == &rt->epoch->seen) {
-		r = end(rt, complete);
-		drop_epoch(rt);
-	}
-	lgr_unlock(&lgr_lock_registry);
-	return r;
-}
-
-/* ------------------------------------------------------------------------------------- the reaping */
+/* ------------------------------------------------------------------------------------- the proof */
 
 static enum lgr_reason why_kept(const struct lgr_object *object)
 {
@@ -273,7 +256,7 @@ static bool unprove_needed(void)
 		changed = false;
 		object = NULL;
 		while ((object = lgr_registry_next_kept(object)))
-			if (!lgr_is(object, LGR_FL_PROVEN) &&
+			if (!lgr_is(object, LGR_FL_PROVEN | LGR_FL_REAPED) &&
 			    !lgr_group_needs(object, unprove, &changed))
 				return false;
 	} while (changed);
@@ -299,27 +282,90 @@ static bool prove_by_hosts(void)
 	return any;
 }
 
-bool lgr_host_prove(const void *frame)
+/*
+ * What was found in use has to be reported anew: a reference on a stack, or in a call under way, may be in
+ * a heap by the time that it has gone from there. Returns how many are proven.
+ */
+static int count_proven(void)
 {
-	const struct lgr_object *object = NULL;
+	struct lgr_object *object = NULL;
+	int n = 0;
 
-	if (lgr_region.policy != LGR_POLICY_HOST || !registered || !prove_by_hosts() ||
-	    !lgr_stacks_look(frame) || !unprove_needed())
-		return false;
-	while ((object = lgr_registry_next_kept(object)))
+	while ((object = lgr_registry_next_kept(object))) {
 		if (lgr_is(object, LGR_FL_PROVEN))
-			return true;
-	return false;
+			n++;
+		else
+			object->unreported |= object->unreported ? 0 : registered;
+	}
+	return n;
+}
+
+/*
+ * The stacks are looked at when the report ends, not when it is acted on: in between a pointer might move
+ * from a stack to where the report has looked already. What nothing reaches then, nothing ever will.
+ */
+static int prove(const void *frame)
+{
+	struct lgr_object *object = NULL;
+
+	if (lgr_region.policy != LGR_POLICY_HOST)
+		return 0;
+	if (prove_by_hosts() && lgr_stacks_look(frame) && unprove_needed())
+		return count_proven();
+	while ((object = lgr_registry_next_kept(object)))
+		lgr_registry_set_flags(object, 0, LGR_FL_PROVEN);
+	return count_proven();
 }
 
 /*
  * The caller's own stack counts from here, and its registers are in this frame: what is below is
  * linger's, and full of the addresses that are looked for.
  */
-EXPORT __attribute__((noinline)) int linger_reap_(linger_rt *rt)
+EXPORT __attribute__((noinline)) int linger_epoch_end_(linger_rt *rt,
+						       const struct linger_epoch *seen,
+						       int complete)
 {
+	int r = -EINVAL;
+
 	__builtin_unwind_init();
-	return is_host(rt) ? lgr_keep_reap(__builtin_frame_address(0)) : 0;
+	if (!lgr_lock(&lgr_lock_registry))
+		return r;
+	if (is_host(rt) && rt->epoch && seen == &rt->epoch->seen) {
+		end(rt, complete);
+		drop_epoch(rt);
+		r = prove(__builtin_frame_address(0));
+	}
+	lgr_unlock(&lgr_lock_registry);
+	return r;
+}
+
+/* ------------------------------------------------------------------------------------- the reaping */
+
+bool lgr_host_take_proven(void)
+{
+	struct lgr_object *object = NULL;
+	bool any = false;
+
+	if (lgr_region.policy != LGR_POLICY_HOST)
+		return false;
+	/* Pinned since: then a reference has been found after all. */
+	while ((object = lgr_registry_next_kept(object)))
+		if (atomic_load_explicit(&object->pins, memory_order_acquire))
+			lgr_registry_set_flags(object, 0, LGR_FL_PROVEN);
+	if (!unprove_needed())
+		return false;
+	count_proven();
+	while ((object = lgr_registry_next_kept(object))) {
+		if (lgr_is(object, LGR_FL_PROVEN))
+			lgr_registry_set_flags(object, LGR_FL_REAPED, LGR_FL_PROVEN);
+		any |= lgr_is(object, LGR_FL_REAPED); /* or there was no memory for it last time */
+	}
+	return any;
+}
+
+EXPORT int linger_reap_(linger_rt *rt)
+{
+	return is_host(rt) ? lgr_keep_reap() : 0;
 }
 
 /* ------------------------------------------------------------------------------ pins and vouches */

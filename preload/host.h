@@ -17,10 +17,10 @@
 enum lgr_reason lgr_host_kept(struct lgr_object *object);
 
 /*
- * Flags with LGR_FL_PROVEN, of what is kept, all that the hosts, the pins, the needs of what stays and the
- * threads' stacks let go, under policy:host. Returns whether there is anything.
- * @frame: as for lgr_stacks_look. The caller holds the loads' lock and lgr_lock_registry.
+ * Flags with LGR_FL_REAPED what has LGR_FL_PROVEN: what no host, thread, pin, or need of what stays held at
+ * the end of the last report, and nothing has pinned since. Reports that end meanwhile leave it alone.
+ * Returns whether there is any. The caller holds the loads' lock and lgr_lock_registry.
  */
-bool lgr_host_prove(const void *frame);
+bool lgr_host_take_proven(void);
 
 #endif

@@ -76,7 +76,7 @@ static void revive(struct lgr_object *object)
 {
 	lgr_names_give_back(object);
 	attach_if_settled(object);
-	lgr_registry_set_flags(object, 0, LGR_FL_OUTDATED | LGR_FL_PROVEN);
+	lgr_registry_set_flags(object, 0, LGR_FL_OUTDATED | LGR_FL_PROVEN | LGR_FL_REAPED);
 	lgr_registry_set_state(object, LGR_ST_LIVE, LGR_RSN_NONE);
 }
 
@@ -339,7 +339,7 @@ void lgr_keep_after_open(void)
  * The loads' lock is kept from the proof to the close, so that nobody opens meanwhile what has been
  * proven; the callbacks run inside it, as destructors do.
  */
-static int reap(const void *frame)
+static int reap(void)
 {
 	struct lgr_watch_batch *batch = NULL;
 	bool proven, failed = false;
@@ -348,7 +348,7 @@ static int reap(const void *frame)
 	if (!lgr_lock(&lgr_lock_registry))
 		return 0;
 	settle_if_stale();
-	proven = lgr_host_prove(frame);
+	proven = lgr_host_take_proven();
 	if (proven)
 		batch = lgr_watch_collect(&failed);
 	lgr_unlock(&lgr_lock_registry);
@@ -368,7 +368,7 @@ static int reap(const void *frame)
 	return gone;
 }
 
-int lgr_keep_reap(const void *frame)
+int lgr_keep_reap(void)
 {
 	uint32_t depth;
 	int gone = 0;
@@ -377,7 +377,7 @@ int lgr_keep_reap(const void *frame)
 		return 0;
 	depth = enter();
 	if (depth == 1)
-		gone = reap(frame);
+		gone = reap();
 	if (depth)
 		leave();
 	return gone;

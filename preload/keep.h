@@ -38,8 +38,8 @@ int lgr_keep_close(void *handle);
  */
 void lgr_keep_after_open(void);
 
-/* linger_reap: closes what the hosts have reported. frame: as for lgr_stacks_look. */
-int lgr_keep_reap(const void *frame);
+/* linger_reap: closes what the hosts have reported. */
+int lgr_keep_reap(void);
 
 /* The object is gone: frees what keeping it took. */
 void lgr_keep_forget(struct lgr_object *object);

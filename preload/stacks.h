@@ -19,7 +19,7 @@
  * that flag from those that are found.
  * @frame: where this thread's own stack begins to count: what is below is linger's.
  * Returns false, with all flags taken away, when nothing can be said.
- * The caller holds the loads' lock (loader.h) and lgr_lock_registry.
+ * The caller holds lgr_lock_registry.
  */
 bool lgr_stacks_look(const void *frame);
 

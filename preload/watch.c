@@ -151,7 +151,7 @@ static struct lgr_watch_batch *collect(uint32_t flag, bool *ret_failed)
 
 struct lgr_watch_batch *lgr_watch_collect(bool *ret_failed)
 {
-	return collect(LGR_FL_PROVEN, ret_failed);
+	return collect(LGR_FL_REAPED, ret_failed);
 }
 
 void lgr_watch_tell(const struct lgr_watch_batch *batch, uint32_t when)

@@ -18,7 +18,7 @@ void lgr_watch_requested(struct lgr_object *object);
 void lgr_watch_tell_requests(void);
 
 /*
- * What will be called when the objects with LGR_FL_PROVEN are closed: collected before, under
+ * What will be called when the objects with LGR_FL_REAPED are closed: collected before, under
  * lgr_lock_registry; UNLOADING told before the close, UNLOADED after it, of what has gone, without; freed
  * at last, under the lock. NULL: nobody asked, or there is no memory (then *ret_failed is set).
  */

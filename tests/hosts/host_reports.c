@@ -110,6 +110,7 @@ static void base_marked(void)
 {
 	load();
 	unload();
+	wipe();
 	printf("%d wait\n", report_of(rt, 0, 1));
 	tell("not marked");
 }
@@ -159,6 +160,7 @@ static void two_hosts(void)
 	unload();
 	report_of(rt, 0, 1);
 	check(linger_host_gone(other) == 0, "gone");
+	report_of(rt, 0, 1);
 	tell("the other one has gone");
 }
 
@@ -179,6 +181,8 @@ static void pinned(void)
 	tell("once");
 	pin_apart(0);
 	tell("not pinned");
+	report_of(rt, 0, 1);
+	tell("and reported since");
 }
 
 static int channel[2];
@@ -234,6 +238,8 @@ static void thread_inside(void)
 	check(write(channel[1], "x", 1) == 1 && pthread_join(t, &result) == 0, "join");
 	printf("it returned %d\n", (int)(intptr_t)result);
 	tell("it has left");
+	report_of(rt, 0, 1);
+	tell("and that is reported");
 }
 
 /* A thread that has nothing to do with the library: waits for a byte itself, or behind a child. */
@@ -263,6 +269,7 @@ static void with_a_thread(void *with_child, const char *what)
 	report_of(rt, 0, 1);
 	tell(what);
 	check(write(channel[1], "x", 1) == 1 && pthread_join(t, NULL) == 0, "join");
+	report_of(rt, 0, 1);
 	tell("it has ended");
 }
 
@@ -292,6 +299,8 @@ static void own_stack(void)
 	load();
 	unload();
 	on_own_stack();
+	wipe();
+	report_of(rt, 0, 1);
 	tell("that frame is left");
 }
 

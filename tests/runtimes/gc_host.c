@@ -81,8 +81,7 @@ static struct GC_ms_entry *mark_object(GC_word *address, struct GC_ms_entry *top
 
 	(void)unused;
 	for (int i = 0; i < 2; i++)
-		top = GC_MARK_AND_PUSH(o->environment[i], top, limit,
-				       (void **)&o->environment[i]);
+		top = GC_MARK_AND_PUSH(o->environment[i], top, limit, (void **)&o->environment[i]);
 	if (!o->code)
 		return top;
 	if (epoch && !plant_marks)
@@ -165,12 +164,8 @@ static void on_close(const struct linger_closing *closing, void *arg)
 		l->life = ASKED;
 		l->requested++;
 		break;
-	case LINGER_UNLOADING:
-		l->unloading++;
-		break;
-	default:
-		l->life = GONE;
-		l->unloaded++;
+	case LINGER_UNLOADING: l->unloading++; break;
+	default: l->life = GONE; l->unloaded++;
 	}
 }
 
@@ -194,7 +189,8 @@ static __attribute__((noinline)) void load(struct library *l)
 	l->id = id_at((void *)l->anchor);
 	check(!last || !l->id || last == l->id, "%s is another one", l->path);
 	((void (*)(const struct language *))l->anchor)(&language);
-	for (enum linger_when when = LINGER_CLOSE_REQUESTED; !last && l->id && when <= LINGER_UNLOADED; when++)
+	for (enum linger_when when = LINGER_CLOSE_REQUESTED;
+	     !last && l->id && when <= LINGER_UNLOADED; when++)
 		check(linger_on((void *)l->anchor, when, on_close, l) == 0, "linger_on");
 }
 
@@ -329,7 +325,9 @@ static void churn(unsigned long cycles)
 			measure(&rss_before, &maps_before);
 	}
 	measure(&rss, &maps);
-	fprintf(stderr, "# %lu cycles, %lu collections, %lu repeated, RssAnon %lu -> %lu KiB, %lu -> %lu maps\n",
+	fprintf(stderr,
+		"# %lu cycles, %lu collections, %lu repeated, RssAnon %lu -> %lu KiB, %lu -> %lu "
+		"maps\n",
 		cycles, collections, repeated, rss_before, rss, maps_before, maps);
 	check(repeated * 100 <= cycles, "%lu collections were repeated", repeated);
 	if (linger_is_here()) {
@@ -464,8 +462,8 @@ static void a_pending_finaliser_keeps(void)
 /* The collector knows nothing of it: linger looks at the stack. */
 static __attribute__((noinline)) void hold_code_on_the_stack(void)
 {
-	uintptr_t (*volatile code)(uintptr_t) =
-		(uintptr_t (*)(uintptr_t))address_in(a, "library_twice");
+	uintptr_t (*volatile code)(uintptr_t) = (uintptr_t(*)(uintptr_t))address_in(
+		a, "library_twice");
 
 	unload(a);
 	for (int i = 0; i < 3; i++) {
@@ -546,7 +544,8 @@ static const struct {
 	{ "code on the stack keeps", code_on_the_stack_keeps },
 	{ "a closure on the stack keeps", a_closure_on_the_stack_keeps },
 	{ "only a complete report counts", only_a_complete_report_counts },
-	{ "an epoch has its subjects from its beginning", an_epoch_has_its_subjects_from_its_beginning },
+	{ "an epoch has its subjects from its beginning",
+	  an_epoch_has_its_subjects_from_its_beginning },
 };
 
 int main(int argc, char **argv)
@@ -565,8 +564,8 @@ int main(int argc, char **argv)
 	GC_set_finalize_on_demand(1);
 	GC_INIT();
 	GC_register_has_static_roots_callback(is_root);
-	object_kind = (int)GC_new_kind(GC_new_free_list(), GC_MAKE_PROC(GC_new_proc(mark_object), 0), 0,
-				       1);
+	object_kind = (int)GC_new_kind(GC_new_free_list(),
+				       GC_MAKE_PROC(GC_new_proc(mark_object), 0), 0, 1);
 	r = linger_host("closures", &rt);
 	check(r == 0 || r == -ENOSYS, "linger_host: %d", r);
 

@@ -23,7 +23,8 @@ struct object {
 
 /* What the language gives to a library. */
 struct language {
-	struct object *(*make)(object_code *code, uintptr_t number, struct object *a, struct object *b);
+	struct object *(*make)(object_code *code, uintptr_t number, struct object *a,
+			       struct object *b);
 	struct object *(*apply)(struct object *function, struct object *argument);
 	void (*note)(uintptr_t number);
 };

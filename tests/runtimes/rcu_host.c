@@ -108,11 +108,12 @@ static __attribute__((noinline)) struct operations *load(const char *path, uintp
 	check(linger_lookup(ret->lib, "library_begin", &begin) == 0, "library_begin");
 	check(linger_lookup(ret->lib, "library_answer", &answer) == 0, "library_answer");
 	((void (*)(uintptr_t))(uintptr_t)begin)(generation);
-	o->answer = (uintptr_t (*)(uintptr_t, void (*)(void)))(uintptr_t)answer;
+	o->answer = (uintptr_t(*)(uintptr_t, void (*)(void)))(uintptr_t)answer;
 	o->generation = generation;
 	ret->anchor = (uintptr_t)begin;
 	ret->id = id_at(begin);
-	check(!ret->id || linger_on(begin, LINGER_UNLOADED, on_unloaded, &ret->id) == 0, "linger_on");
+	check(!ret->id || linger_on(begin, LINGER_UNLOADED, on_unloaded, &ret->id) == 0,
+	      "linger_on");
 	return o;
 }
 
@@ -187,7 +188,8 @@ int main(int argc, char **argv)
 	check(r == 0 || r == -ENOSYS, "linger_host: %d", r);
 	current = load(argv[2], 0, &both[0]);
 	for (long i = 0; i < READERS; i++)
-		check(!pthread_create(&threads[i], NULL, read_on, i ? NULL : both), "pthread_create");
+		check(!pthread_create(&threads[i], NULL, read_on, i ? NULL : both),
+		      "pthread_create");
 	for (uintptr_t i = 1; i <= replacements; i++) {
 		replace(argv[2 + i % (uintptr_t)(argc - 2)], i);
 		if (i == replacements / 10)
@@ -197,7 +199,9 @@ int main(int argc, char **argv)
 	atomic_store(&stop, true);
 	for (int i = 0; i < READERS; i++)
 		pthread_join(threads[i], NULL);
-	fprintf(stderr, "# %lu replacements, %lu reports repeated, %lu calls, RssAnon %lu -> %lu KiB, %lu -> %lu maps\n",
+	fprintf(stderr,
+		"# %lu replacements, %lu reports repeated, %lu calls, RssAnon %lu -> %lu KiB, %lu "
+		"-> %lu maps\n",
 		replacements, repeated, atomic_load(&calls), rss_before, rss, maps_before, maps);
 	if (linger_is_here()) {
 		check(rss <= rss_before + 1024, "RssAnon %lu -> %lu KiB", rss_before, rss);

@@ -394,7 +394,8 @@ static void a_reaper_waits_behind_a_constructor(void)
 	struct job slow, reaper;
 
 	when_begun[0] = wait_to_go_on;
-	check(linger_epoch_end(rt, linger_epoch_begin(rt), 1) == linger_is_here(), "linger_epoch_end");
+	check(linger_epoch_end(rt, linger_epoch_begin(rt), 1) == linger_is_here(),
+	      "linger_epoch_end");
 	begin(&slow, load_a);
 	while (!anchor(A))
 		sched_yield();

@@ -11,8 +11,8 @@
 #include "host.h"
 
 /* Out of line: a buffer in a frame that stays is full of dead pointers, which keep what they point to. */
-__attribute__((noinline, noreturn, unused, format(printf, 1, 2))) static void
-fail_aside(const char *format, ...)
+__attribute__((noinline, noreturn, unused, format(printf, 1, 2))) static void fail_aside(
+	const char *format, ...)
 {
 	char text[512];
 	va_list arguments;

@@ -32,8 +32,9 @@ case_is late "kept after the report began, another one before: 1 gone, $BOTH_KEP
 case_is hosts "one of two has reported: 0 gone, $BOTH_KEPT" "the other one marks it: 0 gone, $BOTH_KEPT" \
 	"both have reported: 2 gone, $BOTH_GONE" "the other one has gone: 2 gone, $BOTH_GONE"
 case_is pinned "pinned twice: 0 gone, $BOTH_KEPT" "once: 0 gone, $BOTH_KEPT" \
-	"not pinned: 2 gone, $BOTH_GONE"
-case_is inside "a thread is inside: 0 gone, $BOTH_KEPT" 'it returned 2' "it has left: 2 gone, $BOTH_GONE"
+	"not pinned: 0 gone, $BOTH_KEPT" "and reported since: 2 gone, $BOTH_GONE"
+case_is inside "a thread is inside: 0 gone, $BOTH_KEPT" 'it returned 2' "it has left: 0 gone, $BOTH_KEPT" \
+	"and that is reported: 2 gone, $BOTH_GONE"
 case_is elsewhere "a thread is elsewhere: 2 gone, $BOTH_GONE" "it has ended: 0 gone, $BOTH_GONE"
 case_is vfork "a thread is in vfork: 0 gone, $BOTH_KEPT" "it has ended: 2 gone, $BOTH_GONE"
 # Whose threads somebody else traces cannot be looked at.
@@ -50,5 +51,5 @@ case_is forked "the child ends the report: 2 gone, $BOTH_GONE" \
 for policy in never ''; do
 	POLICY=$policy run_linger kept timeout 60 "$(host reports)" needed
 	is "policy:${policy:-by default}: nothing is closed" "$(head -2 kept)" \
-		$'2 wait\n'"not marked: 0 gone, $BOTH_KEPT"
+		$'0 wait\n'"not marked: 0 gone, $BOTH_KEPT"
 done
