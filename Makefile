@@ -52,7 +52,7 @@ HOSTS = $(patsubst tests/hosts/%.c,$(O)/tests/%,$(wildcard tests/hosts/host_*.c)
 STRESS = $(patsubst tests/stress/%.c,$(O)/tests/%,$(wildcard tests/stress/stress_*.c))
 
 .PHONY: all demo test check check-churn check-unit check-abi check-scenarios check-programs check-suites \
-	check-faults check-ghc \
+	check-faults check-ghc check-runtimes \
 	check-stress check-emulated check-all fuzz-config bench install uninstall lint format format-check clean help \
 	dist tags packages-demo packages-test packages-bench both-compilers sanitized-builds \
 	unit-binaries run-all
@@ -72,6 +72,7 @@ help:
 ##  make check-suites      test suites of Tcl, SQLite, APR and GLib, judged by themselves
 ##  make check-stress      seeded churn (DURATION=seconds SEED=n)
 ##  make check-churn       threads that open, use, replace and close, also with sanitizers (DURATION SEED)
+##  make check-runtimes    language runtimes that report what they reach: a collector, RCU
 ##  make check-faults      every allocation and system call of the shim's start fails in turn
 ##  make check-emulated    the shim for aarch64 under qemu-user
 ##  make check-ghc         what GHC's run-time system loads and unloads (installs ghc, 750 MiB)
@@ -161,6 +162,8 @@ check-suites: all
 	@$(RUN_TESTS) $(SUITE_TESTS)
 check-faults: all $(HOSTS) $(PLUGINS)
 	@$(RUN_TESTS) $(wildcard tests/faults/*.t)
+check-runtimes: all
+	@$(RUN_TESTS) $(wildcard tests/runtimes/*.t)
 check-emulated: all
 	@$(RUN_TESTS) $(wildcard tests/emulated/*.t)
 check-ghc: all
@@ -182,7 +185,7 @@ both-compilers:
 	@$(MAKE) --no-print-directory DEVELOPER=1 all
 	@$(MAKE) --no-print-directory DEVELOPER=1 CC=clang O=build-clang all
 QUICK_TESTS = $(UNIT) $(STRESS) $(foreach d,$(SANITIZED),$(patsubst $(O)/%,$d/%,$(UNIT) $(STRESS))) \
-	$(wildcard tests/abi/*.t tests/scenarios/*.t tests/faults/*.t tests/stress/*.t)
+	$(wildcard tests/abi/*.t tests/scenarios/*.t tests/faults/*.t tests/runtimes/*.t tests/stress/*.t)
 run-all: all $(UNIT) $(STRESS) $(HOSTS) $(PLUGINS)
 	@$(RUN_TESTS) $(SUITE_TESTS) $(QUICK_TESTS) $(wildcard tests/programs/*.t)
 
