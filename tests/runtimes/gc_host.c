@@ -44,6 +44,7 @@ static int object_kind;
 static unsigned long collections, repeated;
 static uintptr_t noted;
 static bool plant_marks, plant_roots, plant_data;
+static bool report_when_making; /* a collection falls into the making of the next object */
 
 /* ------------------------------------------------------------------------------- the collector */
 
@@ -104,7 +105,7 @@ static __attribute__((noinline)) void collect_only(void)
 	collections++;
 }
 
-static __attribute__((noinline)) int collect_and_reap(int complete)
+static __attribute__((noinline)) void collect_and_report(int complete)
 {
 	const struct linger_epoch *e;
 
@@ -113,20 +114,25 @@ static __attribute__((noinline)) int collect_and_reap(int complete)
 	e = epoch;
 	epoch = NULL;
 	check(linger_epoch_end(rt, e, complete) >= 0, "the epoch cannot be ended");
-	return linger_reap(rt);
 }
 
 static void collect(void)
 {
-	collect_and_reap(1);
+	collect_and_report(1);
+	linger_reap(rt);
 }
 
 /* -------------------------------------------------------------------------------- the language */
 
 static struct object *make(object_code *code, uintptr_t number, struct object *a, struct object *b)
 {
-	struct object *o = GC_generic_malloc(sizeof(*o), object_kind);
+	struct object *o;
 
+	if (report_when_making) {
+		report_when_making = false;
+		collect_and_report(1);
+	}
+	o = GC_generic_malloc(sizeof(*o), object_kind);
 	check(o, "no memory");
 	o->number = number;
 	o->code = code;
@@ -501,6 +507,29 @@ static void a_closure_on_the_stack_keeps(void)
 	must_go(a, "the frame has gone");
 }
 
+/* The heap does not have it when it is looked at, the stack not any more when that is looked at. */
+static __attribute__((noinline)) void make_in_a_collection(void)
+{
+	uintptr_t make_adder = address_in(a, "library_adder");
+
+	unload(a);
+	report_when_making = true;
+	roots[0] = ((struct object * (*)(uintptr_t)) make_adder)(1);
+	check(!report_when_making, "nothing was made");
+}
+
+static void code_that_is_stored_behind_the_report_keeps(void)
+{
+	load(a);
+	make_in_a_collection();
+	clear_stack();
+	linger_reap(rt);
+	must_be_kept(a, "a closure that was made in a collection");
+	check(call(roots[0], 1) == 2, "a closure that was made in a collection");
+	roots[0] = NULL;
+	must_go(a, "no closure");
+}
+
 static void only_a_complete_report_counts(void)
 {
 	load(a);
@@ -508,7 +537,8 @@ static void only_a_complete_report_counts(void)
 	collect_only();
 	linger_reap(rt);
 	must_be_kept(a, "a collection without a report");
-	collect_and_reap(0);
+	collect_and_report(0);
+	linger_reap(rt);
 	must_be_kept(a, "a report that is not complete");
 	must_go(a, "a complete one");
 }
@@ -543,6 +573,8 @@ static const struct {
 	{ "a pending finaliser keeps", a_pending_finaliser_keeps },
 	{ "code on the stack keeps", code_on_the_stack_keeps },
 	{ "a closure on the stack keeps", a_closure_on_the_stack_keeps },
+	{ "code that is stored behind the report keeps",
+	  code_that_is_stored_behind_the_report_keeps },
 	{ "only a complete report counts", only_a_complete_report_counts },
 	{ "an epoch has its subjects from its beginning",
 	  an_epoch_has_its_subjects_from_its_beginning },
