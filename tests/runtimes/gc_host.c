@@ -507,29 +507,6 @@ static void a_closure_on_the_stack_keeps(void)
 	must_go(a, "the frame has gone");
 }
 
-/* The heap does not have it when it is looked at, the stack not any more when that is looked at. */
-static __attribute__((noinline)) void make_in_a_collection(void)
-{
-	uintptr_t make_adder = address_in(a, "library_adder");
-
-	unload(a);
-	report_when_making = true;
-	roots[0] = ((struct object * (*)(uintptr_t)) make_adder)(1);
-	check(!report_when_making, "nothing was made");
-}
-
-static void code_that_is_stored_behind_the_report_keeps(void)
-{
-	load(a);
-	make_in_a_collection();
-	clear_stack();
-	linger_reap(rt);
-	must_be_kept(a, "a closure that was made in a collection");
-	check(call(roots[0], 1) == 2, "a closure that was made in a collection");
-	roots[0] = NULL;
-	must_go(a, "no closure");
-}
-
 static void only_a_complete_report_counts(void)
 {
 	load(a);
@@ -561,6 +538,29 @@ static void an_epoch_has_its_subjects_from_its_beginning(void)
 	must_go(a, "the next epoch");
 }
 
+/* The heap does not have it when it is looked at, the stack not any more when that is looked at. */
+static __attribute__((noinline)) void make_in_a_collection(void)
+{
+	uintptr_t make_adder = address_in(a, "library_adder");
+
+	unload(a);
+	report_when_making = true;
+	roots[0] = ((struct object * (*)(uintptr_t)) make_adder)(1);
+	check(!report_when_making, "nothing was made");
+}
+
+static void code_that_is_stored_behind_the_report_keeps(void)
+{
+	load(a);
+	make_in_a_collection();
+	clear_stack();
+	linger_reap(rt);
+	must_be_kept(a, "a closure that was made in a collection");
+	check(call(roots[0], 1) == 2, "a closure that was made in a collection");
+	roots[0] = NULL;
+	must_go(a, "no closure");
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -573,11 +573,11 @@ static const struct {
 	{ "a pending finaliser keeps", a_pending_finaliser_keeps },
 	{ "code on the stack keeps", code_on_the_stack_keeps },
 	{ "a closure on the stack keeps", a_closure_on_the_stack_keeps },
-	{ "code that is stored behind the report keeps",
-	  code_that_is_stored_behind_the_report_keeps },
 	{ "only a complete report counts", only_a_complete_report_counts },
 	{ "an epoch has its subjects from its beginning",
 	  an_epoch_has_its_subjects_from_its_beginning },
+	{ "code that is stored behind the report keeps",
+	  code_that_is_stored_behind_the_report_keeps },
 };
 
 int main(int argc, char **argv)

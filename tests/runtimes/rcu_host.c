@@ -5,7 +5,8 @@
  * There is no collector: an epoch is a grace period (liburcu's quiescent states), and marks nothing. The
  * pointer is in an object of its own, in the heap: what a reader has on its stack when it has not called
  * yet is the object's address, of which linger knows nothing. At one replacement of a hundred a reader
- * stays so until the writer waits for it; at another one it stays inside the library.
+ * stays so until the writer waits for it; at others it stays inside the library, or has its address in a
+ * register.
  * Environment: PLANT=grace: the writer waits for no grace period. It must be seen to crash; LATE=1: nor is
  * there a reader that has not called yet, and those that are inside are linger's to see.
  * SPDX-License-Identifier: MIT
@@ -24,7 +25,7 @@ struct operations {
 };
 
 /* What the slow reader does in this replacement, and how far it and the writer are. */
-enum task { NOTHING, WAIT_OUTSIDE, WAIT_INSIDE };
+enum task { NOTHING, WAIT_OUTSIDE, WAIT_INSIDE, WAIT_WITH_IT };
 enum { IDLE, PUBLISHED, WAITING, REAPED };
 
 static struct operations *current;
@@ -45,6 +46,7 @@ static void wait_for_the_writer(void)
 
 static __attribute__((noinline)) void read_once(uintptr_t n, int what)
 {
+	uintptr_t (*code)(uintptr_t number, void (*inside)(void));
 	struct operations *o;
 	uintptr_t answer, generation;
 
@@ -53,7 +55,13 @@ static __attribute__((noinline)) void read_once(uintptr_t n, int what)
 	generation = o->generation;
 	if (what == WAIT_OUTSIDE)
 		wait_for_the_writer();
-	answer = o->answer(n, what == WAIT_INSIDE ? wait_for_the_writer : NULL);
+	code = o->answer;
+	if (what == WAIT_WITH_IT) { /* no call here, or it would be on the stack, too */
+		atomic_store(&reader_is_there, 1);
+		while (atomic_load(&writer) < WAITING)
+			__asm__ volatile("" : "+r"(code));
+	}
+	answer = code(n, what == WAIT_INSIDE ? wait_for_the_writer : NULL);
 	rcu_read_unlock();
 	check(answer == n + generation, "an answer of another generation");
 	atomic_fetch_add(&calls, 1);
@@ -144,6 +152,7 @@ static __attribute__((noinline)) void replace(const char *path, uintptr_t genera
 	struct operations *o;
 	unsigned before = unloaded;
 	int what = generation % 100 == 50 && !only_late ? WAIT_OUTSIDE
+		   : generation % 100 == 75		? WAIT_WITH_IT
 		   : generation % 100 == 99		? WAIT_INSIDE
 							: NOTHING;
 	int n = 0;
@@ -159,8 +168,9 @@ static __attribute__((noinline)) void replace(const char *path, uintptr_t genera
 	clear_stack();
 	do {
 		report();
-		if (plant_grace && what == WAIT_INSIDE && !n)
-			check(!is_gone(old), "it has gone from below a thread that is inside");
+		if (plant_grace && what > WAIT_OUTSIDE && !n)
+			check(!is_gone(old), "it has gone from below a thread%s",
+			      what == WAIT_INSIDE ? "" : " that has it in a register");
 		atomic_store(&writer, REAPED);
 		while (atomic_load(&reader_is_there))
 			sched_yield();
