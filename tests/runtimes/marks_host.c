@@ -12,7 +12,7 @@
 
 #include "runtime.h"
 
-enum { MARKERS = 8, LIBRARIES = 17, MARKS = 200, PATIENCE = 100 };
+enum { MARKERS = 8, LIBRARIES = 17, MARKS = 200, PATIENCE = 1000 };
 
 /* In plain data: an address of a library on a stack would keep it. */
 static struct library {

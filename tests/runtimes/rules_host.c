@@ -14,7 +14,7 @@
 
 #include "runtime.h"
 
-enum { LIBRARIES = 5, TRIES = 20 };
+enum { LIBRARIES = 5, TRIES = 200 };
 
 /* In plain data: an address of a library on a stack would keep it. */
 static struct library {
