@@ -251,6 +251,15 @@ APART void epochs(void)
 	say("reap", linger_reap(rt));
 }
 
+/* Frames that have been left keep what was in them, and the next ones do not overwrite all of it. */
+APART void wipe(void)
+{
+	volatile char trash[16384];
+
+	for (size_t i = 0; i < sizeof(trash); i++)
+		trash[i] = (char)i;
+}
+
 /* The stacks are looked at in here: the frame above has had the address in a register. */
 APART void last_epoch(void)
 {
@@ -286,6 +295,7 @@ int main(int argc, char **argv)
 	failing(argv[2]);
 	first_part(argv[1]);
 	epochs();
+	wipe();
 	last_epoch();
 	r = linger_reap(rt);
 	say("reap", r);
