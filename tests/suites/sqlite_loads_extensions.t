@@ -17,6 +17,7 @@ build() {
 suite() {
 	local name status=0
 	cp "$SUITE/build/libtestloadext.so" .
+	export CPATH=$SUITE/build # for the header, where the test builds it all the same
 	for name in loadext loadext2; do
 		"$SUITE/build/testfixture" "$SUITE/source/test/$name.test" || status=$?
 	done
