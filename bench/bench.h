@@ -56,6 +56,17 @@ static inline uint64_t bench_now(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* The same numbers in each process. */
+static inline uint64_t bench_random(void)
+{
+	static uint64_t x = 88172645463325252u; /* xorshift64, Marsaglia 2003 */
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	return x;
+}
+
 /* All that is compared runs on the one CPU that bench/run chose. */
 static inline void bench_pin(void)
 {

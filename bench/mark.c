@@ -38,16 +38,6 @@ static linger_rt *rt, *another; /* marks, and epochs alone */
 static const struct linger_epoch *epoch;
 static volatile uintptr_t sink;
 
-static uint64_t random_next(void)
-{
-	static uint64_t x = 88172645463325252u; /* xorshift64, Marsaglia 2003 */
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	return x;
-}
-
 /* --------------------------------------------------------------------------------------- the others */
 
 /* An object as large as a loader's record of one, so that marks do not share cache lines. */
@@ -221,16 +211,16 @@ static void make_addresses(void)
 	char here;
 
 	for (size_t i = 0; i < COUNT; i++) {
-		uint64_t r = random_next() >> 8;
+		uint64_t r = bench_random() >> 8;
 
 		at_in[i] = r & 1 << 20 ? code[r % libraries] : data[r % libraries];
 		at_same[i] = code[libraries / 2];
 		do {
-			r = random_next() >> 8;
+			r = bench_random() >> 8;
 			at_out[i] = r & 1 << 20 ? block + r % heap : (uintptr_t)&here - r % 65536;
 		} while (at_out[i] - epoch->lo < epoch->span);
 		do
-			at_hole[i] = lo + random_next() % (hi - lo);
+			at_hole[i] = lo + bench_random() % (hi - lo);
 		while (libraries > 1 && object_at(at_hole[i]));
 	}
 }

@@ -30,16 +30,6 @@ static const char *library;
 static char first[4096]; /* path of the first of the N */
 static volatile uintptr_t sink;
 
-static uint64_t random_next(void)
-{
-	static uint64_t x = 88172645463325252u; /* xorshift64, Marsaglia 2003 */
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	return x;
-}
-
 /* All kinds return what they were told, so that one loop serves them. */
 static inline int ask_ours(uintptr_t address)
 {
@@ -121,7 +111,7 @@ static void open_all(const char *folder, size_t n)
 			bench_die("%s", dlerror());
 	}
 	for (size_t i = 0; i < COUNT; i++) {
-		uint64_t r = random_next();
+		uint64_t r = bench_random();
 
 		at_random[i] = r & 1 << 20 ? of[r % n].code : of[r % n].data;
 		at_same[i] = of[n / 2].code;
@@ -136,17 +126,17 @@ static void find_misses(void)
 	char here;
 
 	for (size_t i = 0; i < COUNT; i++) {
-		uint64_t r = random_next() >> 8;
+		uint64_t r = bench_random() >> 8;
 
-		switch (random_next() >> 32 & 3) {
+		switch (bench_random() >> 32 & 3) {
 		case 0: at_missing[i] = block + r % (heap / 16); break;
 		case 1: at_missing[i] = mapped + r % heap; break;
 		case 2: at_missing[i] = (uintptr_t)&here - r % 65536; break;
 		default: /* near a library, on a page of none */
 			do
-				at_missing[i] = (at_random[random_next() % COUNT] &
+				at_missing[i] = (at_random[bench_random() % COUNT] &
 						 ~(uintptr_t)0x3ffffff) +
-						(random_next() & 0x3fff000);
+						(bench_random() & 0x3fff000);
 			while (ask_glibc(at_missing[i]) == 0);
 		}
 	}

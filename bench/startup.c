@@ -25,16 +25,6 @@ struct side {
 	long faults;
 };
 
-static uint64_t random_next(void)
-{
-	static uint64_t x = 88172645463325252u; /* xorshift64, Marsaglia 2003 */
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	return x;
-}
-
 static void run(struct side *side, const char *program)
 {
 	char *argv[] = { (char *)(uintptr_t)program, NULL };
@@ -81,7 +71,7 @@ int main(int argc, char **argv)
 	}
 	for (int round = -8; round < rounds; round++) { /* the first ones fill the page cache */
 		for (int i = sides - 1; i > 0; i--) {
-			int j = (int)(random_next() % (uint64_t)(i + 1)), was = order[i];
+			int j = (int)(bench_random() % (uint64_t)(i + 1)), was = order[i];
 
 			order[i] = order[j];
 			order[j] = was;

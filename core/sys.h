@@ -144,15 +144,21 @@ static inline int lgr_sys_dup_from(int fd, uint64_t at)
 	return (int)lgr_syscall(__NR_fcntl, fd, F_DUPFD_CLOEXEC, (long)at, 0, 0, 0);
 }
 
-/* How many descriptors there may be (RLIMIT_NOFILE). */
-static inline uint64_t lgr_sys_descriptor_limit(void)
+/* A limit of the process as it is now (getrlimit(2)); which: RLIMIT_... in asm-generic/resource.h. */
+static inline uint64_t lgr_sys_limit(int which)
 {
 	struct {
 		uint64_t now, most;
 	} limit = { 0, 0 };
 
-	lgr_syscall(__NR_prlimit64, 0, 7, 0, (long)&limit, 0, 0);
+	lgr_syscall(__NR_prlimit64, 0, which, 0, (long)&limit, 0, 0);
 	return limit.now;
+}
+
+/* How many descriptors there may be (RLIMIT_NOFILE). */
+static inline uint64_t lgr_sys_descriptor_limit(void)
+{
+	return lgr_sys_limit(7);
 }
 
 static inline long lgr_sys_ioctl(int fd, unsigned long request, void *arg)
@@ -173,12 +179,7 @@ static inline int lgr_sys_fallocate(int fd, long n)
 /* How large a file may become (RLIMIT_FSIZE). Past it the kernel sends SIGXFSZ, which kills. */
 static inline uint64_t lgr_sys_file_limit(void)
 {
-	struct {
-		uint64_t now, most;
-	} limit = { 0, 0 };
-
-	lgr_syscall(__NR_prlimit64, 0, 1, 0, (long)&limit, 0, 0);
-	return limit.now;
+	return lgr_sys_limit(1);
 }
 
 /* Like rename(2), but fails with -EEXIST instead of replacing. */

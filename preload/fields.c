@@ -145,26 +145,11 @@ uint32_t lgr_field_handles(const struct link_map *map)
 		       : UINT32_MAX;
 }
 
-/* The bit's own word: its place is a byte offset times 32 plus the number of the bit. */
-static uint32_t *global_word(const struct link_map *map, uint32_t *ret_bit)
+/* The bit's place is a byte offset times 32 plus the number of the bit. */
+void lgr_field_clear_global(struct link_map *map)
 {
 	uint32_t place = lgr_region.field[LGR_FIELD_GLOBAL];
 
-	*ret_bit = 1u << place % 32;
-	return place ? (uint32_t *)((char *)map + place / 32) : NULL;
-}
-
-bool lgr_field_global(const struct link_map *map)
-{
-	uint32_t bit, *word = global_word(map, &bit);
-
-	return word && (*word & bit);
-}
-
-void lgr_field_clear_global(struct link_map *map)
-{
-	uint32_t bit, *word = global_word(map, &bit);
-
-	if (word)
-		*word &= ~bit;
+	if (place)
+		*(uint32_t *)((char *)map + place / 32) &= ~(1u << place % 32);
 }

@@ -58,8 +58,7 @@ static inline bool lgr_field_nodelete(const struct link_map *map)
 	return *(const volatile uint8_t *)lgr_field_at(map, LGR_FIELD_NODELETE);
 }
 
-/* l_global, which is one bit; reading: false where it is not known. */
-bool lgr_field_global(const struct link_map *map);
+/* Clears l_global, which is one bit; nothing where it is not known. */
 void lgr_field_clear_global(struct link_map *map);
 
 /* A list of maps in the scope of a lookup (glibc's struct r_scope_elem). */
