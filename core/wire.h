@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define LGR_WIRE_VERSION 2u
+#define LGR_WIRE_VERSION 3u
 
 /* ------------------------------------------------------------------ names */
 
@@ -167,13 +167,101 @@ enum lgr_field {
 	X(CLOSES, "closes")                                                                        \
 	X(UNLOADS, "unloads")                                                                      \
 	X(HIDES, "hides")                                                                          \
-	X(DETACHES, "detaches")
+	X(DETACHES, "detaches")                                                                    \
+	X(SCANS, "scans")		/* looks at the whole process */                           \
+	X(SCANS_UNSEEN, "scans_unseen") /* of these: could not see everything */                   \
+	X(SNAPSHOTS, "snapshots")	/* of these: in a forked copy */                           \
+	X(SCANNED_BYTES, "scanned_bytes")                                                          \
+	X(SCAN_NS, "scan_ns")                                                                      \
+	X(LONGEST_SCAN_NS, "longest_scan_ns")                                                      \
+	X(LONGEST_PAUSE_NS, "longest_pause_ns") /* of the other threads */                         \
+	X(PROVEN, "proven")			/* objects that nothing reached */                 \
+	X(PROVEN_AT_CALL, "proven_at_call")	/* of these: in the dlclose that gave them up */   \
+	X(WITNESSED, "witnessed")		/* rereads that found the witness still there */
 
 enum lgr_counter {
 #define X(id, name) LGR_N_##id,
 	LGR_COUNTERS(X)
 #undef X
 		LGR_N_COUNT
+};
+
+/*
+ * Where a witness stands, and what lgr_witness.at is there. The second column is the name in JSON.
+ */
+#define LGR_PLACES(X)                                                                              \
+	X(NONE, "none")                                                                            \
+	X(MEMORY, "memory")	 /* at: its address */                                             \
+	X(REGISTER, "register")	 /* at: which word of the thread's register set, then vectors */   \
+	X(SIGNAL, "signal")	 /* at: the signal whose handler it is */                          \
+	X(ALTSTACK, "altstack")	 /* of the thread tid */                                           \
+	X(TIMER, "timer")	 /* at: the POSIX timer's number */                                \
+	X(EPOLL, "epoll")	 /* at: the descriptor; data of one of its members */              \
+	X(ROBUST, "robust-list") /* of the thread tid */                                           \
+	X(OBJECT, "object")	 /* at: the id of another kept object that needs it */             \
+	X(WATCH, "watch")	 /* at: the id of the object whose linger_on names it */           \
+	X(UNSEEN, "unseen")	 /* at: enum lgr_unseen */
+
+enum lgr_place {
+#define X(id, name) LGR_PL_##id,
+	LGR_PLACES(X)
+#undef X
+		LGR_PL_COUNT
+};
+
+/* How the word at a witness means an address. */
+#define LGR_ENCODINGS(X)                                                                           \
+	X(PLAIN, "plain")                                                                          \
+	X(TAGGED, "tagged")   /* with something in the bits above 47 */                            \
+	X(DOUBLED, "doubled") /* 2 * address + 1 */                                                \
+	X(MANGLED, "mangled") /* glibc's PTR_MANGLE */                                             \
+	X(UNALIGNED, "unaligned")                                                                  \
+	X(RELATIVE, "relative") /* a 32-bit distance in code */
+
+enum lgr_encoding {
+#define X(id, name) LGR_EN_##id,
+	LGR_ENCODINGS(X)
+#undef X
+		LGR_EN_COUNT
+};
+
+/* What could not be seen, so that everything is kept. The third column is shown to a person. */
+#define LGR_UNSEEN(X)                                                                              \
+	X(NOTHING, "nothing", "")                                                                  \
+	X(TIME, "time", "looking would take longer than the budget allows")                        \
+	X(PROC, "proc", "/proc/self cannot be read")                                               \
+	X(STOP, "stop", "the other threads could not be stopped (a debugger, or no permission)")   \
+	X(STOP_TIME, "stop-time", "a thread did not stop in time (it may be inside vfork)")        \
+	X(SECCOMP, "seccomp", "a system-call filter is installed")                                 \
+	X(VALGRIND, "valgrind", "the program runs in valgrind")                                    \
+	X(SPACE, "space", "there is no room for the notes a look takes")                           \
+	X(FORK, "fork", "no snapshot could be made")                                               \
+	X(SNAPSHOT, "snapshot", "the snapshot misses memory that is not copied by fork")           \
+	X(DEVICE, "device", "a device's memory is mapped")                                         \
+	X(UNREADABLE, "unreadable", "a page that is there could not be read")                      \
+	X(URING, "io_uring", "io_uring requests may hold pointers")                                \
+	X(UFFD, "userfaultfd", "a userfaultfd may hold back pages")                                \
+	X(PIPE, "pipe", "unread bytes in a pipe or socket of the process to itself")               \
+	X(CODE, "code", "code made at run time cannot be read on this machine")                    \
+	X(GLIBC, "glibc", "something private of glibc was not found")                              \
+	X(LOADING, "loading", "it was closed inside a constructor or destructor")
+
+enum lgr_unseen {
+#define X(id, name, text) LGR_UN_##id,
+	LGR_UNSEEN(X)
+#undef X
+		LGR_UN_COUNT
+};
+
+/* One reference that keeps an object. */
+struct lgr_witness {
+	uint32_t place;	   /* enum lgr_place */
+	uint32_t encoding; /* enum lgr_encoding */
+	uint64_t at;
+	uint64_t value;	      /* the address in the object, decoded; 0: none */
+	uint64_t time_ns;     /* when it was seen, CLOCK_MONOTONIC */
+	uint32_t tid;	      /* REGISTER, ALTSTACK, ROBUST: whose; else 0 */
+	uint32_t holder_slot; /* OBJECT, WATCH: of the registry */
 };
 
 /* ----------------------------------------------------------------- the log */
@@ -292,8 +380,9 @@ struct lgr_object {
 	uint64_t watches;	     /* struct lgr_watch, 0: none */
 	uint32_t reason;	     /* enum lgr_reason: why it is kept */
 	_Atomic uint32_t pins;
+	struct lgr_witness witness; /* where the reason is MEMORY, STACK, DEPENDENCY or UNKNOWN */
 };
-static_assert(sizeof(struct lgr_object) == 344, "object layout");
+static_assert(sizeof(struct lgr_object) == 384, "object layout");
 
 /* What the process can say about linger itself. */
 enum lgr_phase { LGR_PH_NEW, LGR_PH_STARTING, LGR_PH_ON, LGR_PH_OFF };
