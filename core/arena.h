@@ -26,6 +26,12 @@ void *lgr_arena_alloc(size_t size);
  * in another process may still look, and finds out by the object's id that it came too late. */
 void lgr_arena_free(void *p, size_t size);
 
+/*
+ * Every stretch of memory the arena has, until visit returns false. Returns false, too, when there are
+ * more than it has noted.
+ */
+bool lgr_arena_each(bool (*visit)(void *arg, uintptr_t lo, uintptr_t hi), void *arg);
+
 /* Bytes taken from the pool and from the kernel so far. */
 size_t lgr_arena_used(void);
 

@@ -307,6 +307,15 @@ void lgr_log_write(const struct lgr_log_entry *entry)
 	atomic_store_explicit(&ring[first % slots].seq, first + 1, memory_order_release);
 }
 
+void lgr_log_mapping(uintptr_t *ret_lo, uintptr_t *ret_hi, uintptr_t *ret_page)
+{
+	const struct lgr_log_head *head = atomic_load_explicit(&log_.head, memory_order_acquire);
+
+	*ret_lo = (uintptr_t)head;
+	*ret_hi = head ? (uintptr_t)head + log_.size : 0;
+	*ret_page = (uintptr_t)log_.same_process;
+}
+
 bool lgr_log_is_on(void)
 {
 	return get_head() != NULL;

@@ -43,6 +43,9 @@ struct lgr_log_entry {
  */
 void lgr_log_write(const struct lgr_log_entry *entry);
 
+/* Where the file is mapped; both 0: nowhere. And a page that is zero in a forked child; 0: none. */
+void lgr_log_mapping(uintptr_t *ret_lo, uintptr_t *ret_hi, uintptr_t *ret_page);
+
 /* Whether records go anywhere: a caller may spare itself the work of making one. */
 bool lgr_log_is_on(void);
 

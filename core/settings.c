@@ -79,10 +79,9 @@ static bool read_unit(const char **s, const struct unit *units, size_t n, uint64
 	return false;
 }
 
-static bool read_value(const struct row *row, const char *value, uint64_t *ret)
+static bool read_value(const struct row *row, const char *value, uint64_t *ret, uint64_t *ret_upper)
 {
 	const char *s = value;
-	uint64_t upper;
 
 	switch (row->kind) {
 	case LGR_WORD: *ret = 1; return true;
@@ -94,7 +93,8 @@ static bool read_value(const struct row *row, const char *value, uint64_t *ret)
 		if (!read_unit(&s, times, LGR_COUNT(times), ret))
 			return false;
 		s = lgr_after(s, "..");
-		return s && read_unit(&s, times, LGR_COUNT(times), &upper) && !*s && *ret <= upper;
+		return s && read_unit(&s, times, LGR_COUNT(times), ret_upper) && !*s &&
+		       *ret <= *ret_upper;
 	case LGR_STRING:
 	case LGR_REDIRECT: return *value != '\0';
 	}
@@ -148,7 +148,7 @@ static const char *apply_word(struct lgr_settings *s, char *word)
 {
 	const char *colon = lgr_first(word, ':');
 	size_t len = colon ? (size_t)(colon - word) : lgr_len(word);
-	uint64_t number = 0;
+	uint64_t number = 0, upper = 0;
 
 	for (size_t i = 0; i < LGR_COUNT(table); i++) {
 		const struct row *row = &table[i];
@@ -156,12 +156,13 @@ static const char *apply_word(struct lgr_settings *s, char *word)
 
 		if (lgr_len(row->name) != len || !lgr_same(row->name, word, len))
 			continue;
-		if ((row->kind == LGR_WORD) != !colon || !read_value(row, value, &number))
+		if ((row->kind == LGR_WORD) != !colon || !read_value(row, value, &number, &upper))
 			return problem_of(row->kind);
 		if (row->kind == LGR_STRING)
 			unescape(value);
 		s->of[i].given = true;
 		s->of[i].number = number;
+		s->of[i].upper = upper;
 		s->of[i].text = value;
 		return NULL;
 	}
@@ -189,12 +190,13 @@ int lgr_settings_apply(struct lgr_settings *s, char *text, lgr_settings_bad *bad
 void lgr_settings_init(struct lgr_settings *s)
 {
 	for (size_t i = 0; i < LGR_COUNT(table); i++) {
-		uint64_t number = 0;
+		uint64_t number = 0, upper = 0;
 
 		if (table[i].kind != LGR_WORD)
-			read_value(&table[i], table[i].standard, &number);
+			read_value(&table[i], table[i].standard, &number, &upper);
 		s->of[i].given = false;
 		s->of[i].number = number;
+		s->of[i].upper = upper;
 		s->of[i].text = table[i].standard;
 	}
 }

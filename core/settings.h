@@ -29,8 +29,8 @@ enum lgr_kind {
 #define LGR_SETTINGS(X)                                                                            \
 	X(OFF, "off", LGR_WORD, "", "", 1, "nothing is intercepted")                               \
 	X(HELP, "help", LGR_WORD, "", "", 1, "print this table")                                   \
-	X(POLICY, "policy", LGR_CHOICE, "safe|host|never|off", "never", 1,                         \
-	  "when a closed object is unloaded; safe acts as never yet")                              \
+	X(POLICY, "policy", LGR_CHOICE, "safe|host|never|off", "safe", 1,                          \
+	  "when a closed object is unloaded: once nothing reaches it; reported; never; at once")   \
 	X(LOG, "log", LGR_STRING, "FILE", "", 1, "write the event log to FILE.PID")                \
 	X(LOG_MAX, "log_max", LGR_SIZE, "SIZE", "4M", 1, "size of the log's ring")                 \
 	X(CHILDREN, "children", LGR_CHOICE, "on|off", "on", 1,                                     \
@@ -40,14 +40,14 @@ enum lgr_kind {
 	X(FRESH, "fresh", LGR_CHOICE, "kept|nodelete", "kept", 1,                                  \
 	  "which objects a changed file replaces")                                                 \
 	X(KEPT_MAX, "kept_max", LGR_NUMBER, "N", "16", 1, "hidden instances of one file")          \
-	X(BUDGET, "budget", LGR_TIME, "TIME", "1ms", 0, "time for a proof at the call")            \
-	X(RETRY, "retry", LGR_TIMES, "TIME..TIME", "20ms..60s", 0,                                 \
+	X(BUDGET, "budget", LGR_TIME, "TIME", "1ms", 1, "time for a proof at the call")            \
+	X(RETRY, "retry", LGR_TIMES, "TIME..TIME", "20ms..60s", 1,                                 \
 	  "when a kept object is looked at again")                                                 \
-	X(SCAN, "scan", LGR_CHOICE, "word|byte", "word", 0,                                        \
+	X(SCAN, "scan", LGR_CHOICE, "word|byte", "word", 1,                                        \
 	  "alignment of references searched for")                                                  \
 	X(SCRUB, "scrub", LGR_CHOICE, "off|on", "off", 0, "clear freed memory")                    \
-	X(TRUST, "trust", LGR_STRING, "GLOB", "", 0, "objects whose destructors are trusted")      \
-	X(LEAKCHECK, "leakcheck", LGR_CHOICE, "off|on", "off", 0, "close for real")                \
+	X(TRUST, "trust", LGR_STRING, "GLOB", "", 1, "objects whose destructors are trusted")      \
+	X(LEAKCHECK, "leakcheck", LGR_CHOICE, "off|on", "off", 1, "close for real")                \
 	X(REDIRECT, "redirect", LGR_REDIRECT, "SYM[@VER]=LIB#SYM[;in=GLOB]", "", 0,                \
 	  "redirect a symbol before any constructor runs")                                         \
 	X(OVERRIDE, "override", LGR_STRING, "off|GLOB", "off", 0, "the newest definition wins")    \
@@ -69,13 +69,13 @@ enum lgr_policy { LGR_POLICY_SAFE, LGR_POLICY_HOST, LGR_POLICY_NEVER, LGR_POLICY
 /*
  * struct lgr_settings - the parsed settings.
  * number: the value; for LGR_CHOICE the choice's index, for LGR_WORD 1 when given, for LGR_TIMES the
- * lower one. text: for LGR_STRING and LGR_REDIRECT, in the caller's own text (unescaped in place),
+ * lower one, and upper the other. text: for LGR_STRING and LGR_REDIRECT, in the caller's own text (unescaped in place),
  * NUL-terminated; "" for a default of nothing.
  */
 struct lgr_settings {
 	struct {
 		bool given;
-		uint64_t number;
+		uint64_t number, upper;
 		const char *text;
 	} of[LGR_SET_COUNT];
 };

@@ -77,6 +77,30 @@ const char *lgr_last(const char *s, char c)
 	return last;
 }
 
+/* Only the last star is ever gone back to: what came before it fits as it is. */
+bool lgr_glob(const char *pattern, const char *s)
+{
+	const char *star = NULL, *from = NULL;
+
+	while (*s) {
+		if (*pattern == '*') {
+			star = ++pattern;
+			from = s;
+		} else if (*pattern && (*pattern == '?' || *pattern == *s)) {
+			pattern++;
+			s++;
+		} else if (star) {
+			pattern = star;
+			s = ++from;
+		} else {
+			return false;
+		}
+	}
+	while (*pattern == '*')
+		pattern++;
+	return !*pattern;
+}
+
 const char *lgr_after(const char *s, const char *prefix)
 {
 	while (*prefix)

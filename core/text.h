@@ -22,6 +22,9 @@ bool lgr_equal(const char *a, const char *b);
 const char *lgr_first(const char *s, char c);
 const char *lgr_last(const char *s, char c);
 
+/* Does all of s fit a pattern, in which * stands for anything and ? for one character? */
+bool lgr_glob(const char *pattern, const char *s);
+
 /* What stands behind prefix in s, or NULL when s does not begin with it. */
 const char *lgr_after(const char *s, const char *prefix);
 

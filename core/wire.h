@@ -125,7 +125,8 @@ enum lgr_state {
 	X(OUTDATED, "outdated", 1u << 17)    /* its path leads to other bytes by now */            \
 	X(PROVEN, "proven", 1u << 18)	     /* nothing reaches it, as far as is known now */      \
 	X(REQUESTED, "requested", 1u << 19)  /* who asked to be told of its request will be */     \
-	X(REAPED, "reaped", 1u << 20)	     /* proven, and about to be closed */
+	X(REAPED, "reaped", 1u << 20)	     /* proven, and about to be closed */                  \
+	X(SOUGHT, "sought", 1u << 21)	     /* what points at it is being looked for */
 
 enum lgr_flag {
 #define X(id, name, bit) LGR_FL_##id = (bit),

@@ -18,6 +18,7 @@
 #include "notice.h"
 #include "real.h"
 #include "registry.h"
+#include "safe.h"
 #include "settings.h"
 #include "sys.h"
 
@@ -33,16 +34,19 @@ bool lgr_close_may(const struct lgr_object *object)
 	return lgr_is(object, LGR_FL_HELD) && !lgr_field_nodelete(lgr_map_of(object));
 }
 
-/* The policies' oracles answer here: host.c by a flag; and without a policy nothing is kept. */
+/* The policies' oracles answer here: each by a flag; and without a policy nothing is kept. */
 bool lgr_close_is_proven(const struct lgr_object *object)
 {
 	return lgr_close_may(object) &&
-	       (lgr_region.policy == LGR_POLICY_OFF || lgr_is(object, LGR_FL_REAPED));
+	       (lgr_region.policy == LGR_POLICY_OFF || lgr_is(object, LGR_FL_REAPED) ||
+		(lgr_is(object, LGR_FL_PROVEN) && lgr_safe()));
 }
 
 static void condemn(struct lgr_object *object)
 {
 	lgr_registry_set_flags(object, 0, LGR_FL_PROVEN | LGR_FL_REAPED);
+	object->reason = LGR_RSN_NONE;
+	object->witness = (struct lgr_witness){ .place = LGR_PL_NONE };
 	lgr_names_give_back(object); /* glibc frees them */
 	lgr_registry_set_state(object, LGR_ST_CONDEMNED, LGR_RSN_NONE);
 	lgr_hold_drop(object);
@@ -57,7 +61,7 @@ void lgr_close_at_call(struct lgr_object *object)
 bool lgr_close_pending(void)
 {
 	return atomic_load_explicit(&at_call, memory_order_relaxed) ||
-	       (lgr_region.policy == LGR_POLICY_OFF &&
+	       ((lgr_region.policy == LGR_POLICY_OFF || lgr_safe()) &&
 		atomic_load_explicit(&lgr_region.kept, memory_order_relaxed));
 }
 
@@ -95,7 +99,7 @@ static void hold_survivors(void)
 		lgr_hold(object);
 		lgr_registry_set_state(object, LGR_ST_LIVE, LGR_RSN_NONE);
 	}
-	lgr_keep_settle(NULL);
+	lgr_keep_settle(NULL, NULL);
 }
 
 static void look_after(void)
@@ -115,25 +119,19 @@ void lgr_close_look_after(void)
 		look_after();
 }
 
-int lgr_close_proven(void)
+/* Closes one namespace's after the other. Returns with no lock of ours held. */
+static void close_all(struct lgr_object *root)
 {
-	uint64_t unloads = lgr_region.counter[LGR_N_UNLOADS];
 	int (*dlclose)(void *) = (int (*)(void *))lgr_real_libc[LGR_REAL_dlclose];
-	struct lgr_object *root;
-	int saved;
+	int saved = *lgr_libc.errno_location();
 
-	/* A destructor that never came back, by longjmp for one: nothing is closed here any more. */
-	if (atomic_load(&closer) || !lgr_lock(&lgr_lock_registry))
-		return 0;
-	saved = *lgr_libc.errno_location();
 	atomic_store(&closer, lgr_sys_gettid());
-	while ((root = condemn_proven())) {
+	while (root) {
 		void *handle = lgr_map_of(root);
 
 		lgr_unlock(&lgr_lock_registry);
 		dlclose(handle);
-		if (!lgr_lock(&lgr_lock_registry))
-			break;
+		root = lgr_lock(&lgr_lock_registry) ? condemn_proven() : NULL;
 	}
 	if (lgr_lock_held(&lgr_lock_registry))
 		lgr_unlock(&lgr_lock_registry);
@@ -141,6 +139,21 @@ int lgr_close_proven(void)
 	atomic_store(&closer, 0);
 	lgr_sys_futex(&closer, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL);
 	*lgr_libc.errno_location() = saved;
+}
+
+int lgr_close_proven(void)
+{
+	uint64_t unloads = lgr_region.counter[LGR_N_UNLOADS];
+	struct lgr_object *root;
+
+	/* A destructor that never came back, by longjmp for one: nothing is closed here any more. */
+	if (atomic_load(&closer) || !lgr_lock(&lgr_lock_registry))
+		return 0;
+	root = condemn_proven();
+	if (root)
+		close_all(root);
+	else
+		lgr_unlock(&lgr_lock_registry);
 	return (int)(lgr_region.counter[LGR_N_UNLOADS] - unloads);
 }
 

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "names.h"
 #include "notice.h"
+#include "reach.h"
 #include "real.h"
 #include "start.h"
 
@@ -40,7 +41,7 @@ static void give_back(struct taken *taken)
 		lgr_unlock(taken->lock);
 }
 
-static void before(void)
+void lgr_fork_before(void)
 {
 	if (lgr_on())
 		lgr_look_if_closing();
@@ -64,6 +65,7 @@ static void in_child(void)
 	lgr_lock_fork_ends(true);
 	lgr_loader_forked();
 	lgr_close_forked();
+	lgr_reach_forked();
 	lgr_names_forked();
 	lgr_loads_forked();
 	lgr_log_forked();
@@ -71,5 +73,5 @@ static void in_child(void)
 
 int lgr_fork_register(void)
 {
-	return lgr_libc.register_atfork(before, after, in_child, NULL);
+	return lgr_libc.register_atfork(lgr_fork_before, after, in_child, NULL);
 }

@@ -14,21 +14,26 @@
  * SPDX-License-Identifier: MIT
  */
 #include <dlfcn.h>
+#include <signal.h>
 
 #include "fields.h"
 #include "keep.h"
+#include "kernel.h"
 #include "loader.h"
 #include "log.h"
 #include "notice.h"
+#include "real.h"
 #include "start.h"
 
 void lgr_before_dlopen(const char *file, int mode, long unused, const uintptr_t *frame);
 void lgr_before_dlmopen(Lmid_t ns, const char *file, int mode, const uintptr_t *frame);
-int lgr_before_dlclose(void *handle);
+int lgr_before_dlclose(void *handle, long unused, long as_well, const uintptr_t *frame);
 void lgr_before_dlsym(void *handle, const char *name);
 void lgr_before_dlvsym(void *handle, const char *name, const char *version);
 void lgr_before___cxa_finalize(void *inside);
 __attribute__((visibility("default"))) void __gmon_start__(void);
+__attribute__((visibility("default"))) int sigaltstack(const stack_t *restrict new,
+						       stack_t *restrict old);
 
 static void log_open(enum lgr_event event, uint64_t arg, const char *path)
 {
@@ -56,7 +61,7 @@ void lgr_before_dlopen(const char *file, int mode, long unused, const uintptr_t 
 		return;
 	lgr_count(LGR_N_CALLS_DLOPEN);
 	log_open(LGR_EV_CALL_DLOPEN, (uint64_t)(uint32_t)mode, file);
-	lgr_keep_before_open(file);
+	lgr_keep_before_open(file, frame);
 	lgr_load_begins(frame);
 }
 
@@ -66,16 +71,16 @@ void lgr_before_dlmopen(Lmid_t ns, const char *file, int mode, const uintptr_t *
 		return;
 	lgr_count(LGR_N_CALLS_DLMOPEN);
 	log_open(LGR_EV_CALL_DLMOPEN, (uint64_t)ns, file);
-	lgr_keep_before_open(NULL);
+	lgr_keep_before_open(NULL, frame);
 	lgr_load_begins(frame);
 }
 
-int lgr_before_dlclose(void *handle)
+int lgr_before_dlclose(void *handle, long unused, long as_well, const uintptr_t *frame)
 {
 	if (!look_around())
 		return LGR_NOT_CLOSED;
 	lgr_count(LGR_N_CALLS_DLCLOSE);
-	return lgr_keep_close(handle);
+	return lgr_keep_close(handle, frame);
 }
 
 /*
@@ -107,6 +112,25 @@ void lgr_before___cxa_finalize(void *inside)
 {
 	if (lgr_ready())
 		lgr_finishing(inside);
+}
+
+/*
+ * Not a stub: nobody cares who the caller is. The kernel shows a thread's alternate signal stack to no
+ * other thread, so what stands in an object is noted here.
+ */
+int sigaltstack(const stack_t *restrict new, stack_t *restrict old)
+{
+	bool ready = lgr_ready();
+	int (*real)(const stack_t *, stack_t *) = (int (*)(const stack_t *,
+							    stack_t *))lgr_real[LGR_REAL_sigaltstack];
+	int entry = -1, r;
+
+	if (ready && new)
+		entry = lgr_kernel_altstack(new->ss_flags & SS_DISABLE ? NULL : new->ss_sp);
+	r = real(new, old);
+	if (entry >= 0)
+		lgr_kernel_altstack_done(entry, r == 0);
+	return r;
 }
 
 /* Called by the _init of nearly every object: the weak hook that crti.o leaves for profilers. */

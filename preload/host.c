@@ -39,7 +39,7 @@ struct linger_rt {
 };
 
 static struct linger_rt hosts[HOSTS] LGR_BIG;
-static uint64_t registered; /* hosts, as bits */
+static _Atomic uint64_t registered; /* hosts, as bits */
 static uint64_t keepings;   /* so far */
 
 static uint64_t bit_of(const struct linger_rt *rt)
@@ -57,6 +57,11 @@ enum lgr_reason lgr_host_kept(struct lgr_object *object)
 	object->unreported = registered;
 	object->kept_as = ++keepings;
 	return registered && lgr_region.policy == LGR_POLICY_HOST ? LGR_RSN_HOST : LGR_RSN_POLICY;
+}
+
+bool lgr_host_any(void)
+{
+	return registered;
 }
 
 /* -------------------------------------------------------------------------------------- the hosts */
@@ -105,8 +110,12 @@ static void remove_host(struct linger_rt *rt)
 	drop_epoch(rt);
 	rt->used = false;
 	registered &= ~bit_of(rt);
-	while ((object = lgr_registry_next_kept(object)))
+	while ((object = lgr_registry_next_kept(object))) {
 		object->unreported &= ~bit_of(rt);
+		/* Without a host the policy is another one, which sets this by itself. */
+		if (!registered)
+			lgr_registry_set_flags(object, 0, LGR_FL_PROVEN);
+	}
 }
 
 EXPORT int linger_host_gone_(linger_rt *rt)

@@ -16,6 +16,9 @@
  */
 enum lgr_reason lgr_host_kept(struct lgr_object *object);
 
+/* Is there any host? Needs no lock. */
+bool lgr_host_any(void);
+
 /*
  * Flags with LGR_FL_REAPED what has LGR_FL_PROVEN: what no host, thread, pin, or need of what stays held at
  * the end of the last report, and nothing has pinned since. Reports that end meanwhile leave it alone.

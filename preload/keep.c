@@ -9,6 +9,7 @@
 #include "close.h"
 #include "detach.h"
 #include "environment.h"
+#include "exempt.h"
 #include "fields.h"
 #include "fresh.h"
 #include "group.h"
@@ -21,8 +22,10 @@
 #include "maps.h"
 #include "names.h"
 #include "notice.h"
+#include "reach.h"
 #include "real.h"
 #include "registry.h"
+#include "safe.h"
 #include "sys.h"
 #include "watch.h"
 
@@ -46,7 +49,15 @@ static void watch_maps(void)
 
 static void keep(struct lgr_object *object)
 {
-	lgr_registry_set_state(object, LGR_ST_KEPT, lgr_host_kept(object));
+	enum lgr_reason reason = lgr_host_kept(object);
+
+	if (lgr_safe()) {
+		if (!object->reason)
+			lgr_reach_unseen(object, LGR_UN_LOADING);
+		reason = object->reason;
+		lgr_safe_kept();
+	}
+	lgr_registry_set_state(object, LGR_ST_KEPT, reason);
 	lgr_group_remember(object);
 	/* A second instance would need room in the static TLS block, of which there is little: the
 	 * third dlopen of such a library fails. It keeps its name, and is found by it. */
@@ -77,43 +88,53 @@ static void revive(struct lgr_object *object)
 	lgr_names_give_back(object);
 	attach_if_settled(object);
 	lgr_registry_set_flags(object, 0, LGR_FL_OUTDATED | LGR_FL_PROVEN | LGR_FL_REAPED);
+	object->reason = LGR_RSN_NONE;
+	object->witness = (struct lgr_witness){ .place = LGR_PL_NONE };
 	lgr_registry_set_state(object, LGR_ST_LIVE, LGR_RSN_NONE);
 }
 
-/* Is all that nothing uses any more, and that has not been kept before, proven to be unreachable? */
-static bool is_proven(void)
+/* What nothing uses any more, and has not been kept before. */
+static bool is_given_up(const struct lgr_object *object)
 {
-	const struct lgr_object *object = NULL;
-
-	while ((object = lgr_registry_next(object)))
-		if (lgr_state_of(object) == LGR_ST_LIVE && !lgr_group_uses(object) &&
-		    lgr_is(object, LGR_FL_HELD) && !lgr_close_is_proven(object))
-			return false;
-	return true;
+	return lgr_state_of(object) == LGR_ST_LIVE && !lgr_group_uses(object) &&
+	       lgr_is(object, LGR_FL_HELD);
 }
 
-static void let_go(struct lgr_object *object, bool proven)
+/* At a call: which of it goes at once? Under `safe` what is proven; else all of it, or nothing. */
+static void prove_at_call(const struct lgr_call *call)
 {
-	if (proven)
+	struct lgr_object *object = NULL;
+
+	if (!lgr_safe())
+		return;
+	while ((object = lgr_registry_next(object)))
+		if (is_given_up(object) && lgr_close_may(object))
+			lgr_registry_set_flags(object, LGR_FL_PROVEN, 0);
+	lgr_safe_at_call(call->frame, call->depth);
+}
+
+static void let_go(struct lgr_object *object, bool at_call)
+{
+	if (at_call && lgr_close_is_proven(object))
 		lgr_close_at_call(object);
 	else
 		keep(object);
 }
 
-void lgr_keep_settle(const struct lgr_object *closing)
+void lgr_keep_settle(const struct lgr_object *closing, const struct lgr_call *call)
 {
 	struct lgr_object *object = NULL;
-	bool now;
 
 	if (!lgr_group_mark(closing, NULL))
 		return;
-	now = closing && is_proven();
+	if (closing)
+		prove_at_call(call);
 	while ((object = lgr_registry_next(object))) {
 		enum lgr_state state = lgr_state_of(object);
 		bool used = lgr_group_uses(object);
 
-		if (state == LGR_ST_LIVE && !used && lgr_is(object, LGR_FL_HELD))
-			let_go(object, now);
+		if (is_given_up(object))
+			let_go(object, closing);
 		/* Nobody finds a hidden one again. */
 		else if (state == LGR_ST_KEPT && used && !lgr_is(object, LGR_FL_HIDDEN))
 			revive(object);
@@ -168,7 +189,7 @@ static void give_up_nodelete(struct lgr_object *object, uint32_t handles)
 	lgr_fresh_given_up(object);
 }
 
-static void request(struct lgr_object *object, bool locked)
+static void request(struct lgr_object *object, const struct lgr_call *call)
 {
 	uint32_t handles = lgr_field_handles(lgr_map_of(object));
 
@@ -178,7 +199,7 @@ static void request(struct lgr_object *object, bool locked)
 		give_up_nodelete(object, handles);
 		return;
 	}
-	if (locked) {
+	if (call->depth) {
 		lgr_hold(object);
 		if (lgr_field_known(LGR_FIELD_NEEDS))
 			lgr_group_needs(object, hold_needed, NULL);
@@ -190,12 +211,12 @@ static void request(struct lgr_object *object, bool locked)
 		lgr_registry_set_state(object, LGR_ST_LIVE, LGR_RSN_NONE);
 	lgr_count(LGR_N_REQUESTS);
 	lgr_registry_log(object, LGR_EV_REQUEST, LGR_RSN_NONE);
-	if (locked)
-		lgr_keep_settle(object);
+	if (call->depth)
+		lgr_keep_settle(object, call);
 }
 
 /* A handle is the address of a link map; only one that is in the list is looked into. */
-static void take_request(void *handle, bool locked)
+static void take_request(void *handle, const struct lgr_call *call)
 {
 	struct lgr_log_entry entry = { .event = LGR_EV_CALL_DLCLOSE };
 	struct lgr_object *object;
@@ -211,14 +232,14 @@ static void take_request(void *handle, bool locked)
 	}
 	lgr_log_write(&entry);
 	if (object)
-		request(object, locked);
+		request(object, call);
 	lgr_unlock(&lgr_lock_registry);
 }
 
 static void settle_if_stale(void)
 {
 	if (lgr_fresh_concerns() && is_stale())
-		lgr_keep_settle(NULL);
+		lgr_keep_settle(NULL, NULL);
 }
 
 /*
@@ -252,11 +273,12 @@ static void leave(void)
 }
 
 /* What has been opened again since is not closed; then what is proven goes, outside of any load. */
-static void close_proven(uint32_t depth)
+static void close_proven(const struct lgr_call *call)
 {
-	if (depth != 1 || !lgr_close_pending() || !lgr_lock(&lgr_lock_registry))
+	if (call->depth != 1 || !lgr_close_pending() || !lgr_lock(&lgr_lock_registry))
 		return;
 	settle_if_stale();
+	lgr_safe_again(call->frame);
 	lgr_unlock(&lgr_lock_registry);
 	lgr_close_proven();
 }
@@ -281,23 +303,25 @@ static bool may_close(void)
 	return lgr_real[LGR_REAL_dlclose] == lgr_real_libc[LGR_REAL_dlclose];
 }
 
-int lgr_keep_close(void *handle)
+int lgr_keep_close(void *handle, const uintptr_t *frame)
 {
 	int (*dlclose)(void *) = (int (*)(void *))lgr_real_libc[LGR_REAL_dlclose];
 	bool concerns = concerns_us(handle);
+	struct lgr_call call = { .frame = frame };
 	int result = LGR_NOT_CLOSED;
-	uint32_t depth;
 
 	if (!concerns && !lgr_log_is_on())
 		return result;
-	depth = concerns ? enter() : 0;
-	close_proven(depth);
-	take_request(handle, depth != 0);
-	if (depth && may_close()) {
+	if (concerns && lgr_safe())
+		lgr_exempt_find();
+	call.depth = concerns ? enter() : 0;
+	close_proven(&call);
+	take_request(handle, &call);
+	if (call.depth && may_close()) {
 		result = dlclose(handle);
 		lgr_close_look_after();
 	}
-	if (depth)
+	if (call.depth)
 		leave();
 	lgr_watch_tell_requests();
 	return result;
@@ -305,16 +329,16 @@ int lgr_keep_close(void *handle)
 
 /* ---------------------------------------------------------------------------------------- opening */
 
-void lgr_keep_before_open(const char *file)
+void lgr_keep_before_open(const char *file, const uintptr_t *frame)
 {
-	uint32_t depth;
+	struct lgr_call call = { .frame = frame };
 
 	if (!lgr_region.holding || lgr_exiting() || !lgr_fresh_concerns())
 		return;
-	depth = enter();
-	if (!depth)
+	call.depth = enter();
+	if (!call.depth)
 		return;
-	close_proven(depth);
+	close_proven(&call);
 	if (lgr_lock(&lgr_lock_registry)) {
 		settle_if_stale();
 		lgr_fresh_before_open(file);

@@ -16,11 +16,11 @@
 #include "wire.h"
 
 /*
- * In the hooks of dlopen and dlmopen, and of dlclose. May wait for the loads' lock, as the real
+ * In the hooks of dlopen and dlmopen, and of dlclose; frame: stub.h. May wait for the loads' lock, as the real
  * function is about to. Outside of any load, the first two also close what has been proven to be
  * unreachable: destructors of the program run then.
  */
-void lgr_keep_before_open(const char *file); /* NULL: not in the base namespace, or none */
+void lgr_keep_before_open(const char *file, const uintptr_t *frame); /* NULL: not in the base namespace, or none */
 
 /*
  * Closes, too, where the program's call may be its last one for the handle, and returns what the real
@@ -30,7 +30,7 @@ void lgr_keep_before_open(const char *file); /* NULL: not in the base namespace,
  * handles would both be taken for one that is not the last. So both happen under one hold of the loads' lock.
  */
 #define LGR_NOT_CLOSED 0x7fffffff
-int lgr_keep_close(void *handle);
+int lgr_keep_close(void *handle, const uintptr_t *frame);
 
 /*
  * In a thread's first dlsym behind its dlopen: is what was opened a kept object? Waits for the loads'
@@ -47,10 +47,16 @@ void lgr_keep_forget(struct lgr_object *object);
 /* When the process exits, in the shim's destructor: takes note of what has been opened again. */
 void lgr_keep_at_exit(void);
 
+/* The program's call that we are in: where its caller stands, how often it has the loads' lock. */
+struct lgr_call {
+	const uintptr_t *frame;
+	uint32_t depth; /* 0: not at all */
+};
+
 /*
  * Brings states up to date with the loader's counts. The caller holds the loads' lock and
- * lgr_lock_registry. @closing: an object about to lose one handle; may be NULL.
+ * lgr_lock_registry. @closing: an object about to lose one handle, by call; both may be NULL.
  */
-void lgr_keep_settle(const struct lgr_object *closing);
+void lgr_keep_settle(const struct lgr_object *closing, const struct lgr_call *call);
 
 #endif

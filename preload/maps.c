@@ -29,7 +29,31 @@ static uint64_t hex(const char **s)
 	}
 }
 
-/* "lo-hi rwxp offset major:minor inode ...": the digits of the last are decimal. */
+static bool ends_with(const char *s, const char *end)
+{
+	size_t n = lgr_len(s), m = lgr_len(end);
+
+	return n >= m && lgr_equal(s + n - m, end);
+}
+
+static enum lgr_backing backing_of(const char *name)
+{
+	if (lgr_after(name, "[v"))
+		return LGR_KERNEL; /* vdso, vvar, vvar_vclock, vsyscall */
+	if (lgr_after(name, "[uprobes]"))
+		return LGR_KERNEL;
+	if (*name != '/' && !lgr_after(name, "anon_inode:"))
+		return LGR_ANONYMOUS;
+	if (lgr_after(name, "/[aio]"))
+		return LGR_AIO;
+	if (lgr_after(name, "/memfd:") || lgr_after(name, "/SYSV") ||
+	    lgr_after(name, "/dev/shm/") || lgr_after(name, "/dev/zero") ||
+	    lgr_after(name, "/anon_hugepage") || ends_with(name, " (deleted)"))
+		return LGR_MEMORY;
+	return lgr_after(name, "/dev/") || *name != '/' ? LGR_DEVICE : LGR_FILE;
+}
+
+/* "lo-hi rwxp offset major:minor inode  name": the digits of the inode are decimal. */
 static void parse(const char *s, struct lgr_mapping *m)
 {
 	m->lo = hex(&s);
@@ -48,6 +72,9 @@ static void parse(const char *s, struct lgr_mapping *m)
 	s++;
 	m->inode = 0;
 	lgr_number(&s, &m->inode);
+	while (*s == ' ')
+		s++;
+	m->backing = backing_of(s);
 }
 
 /* Hands over complete lines, until the end or until visit wants no more. False: it cannot be read. */
@@ -151,6 +178,67 @@ int lgr_maps_read(uintptr_t lo, uintptr_t hi, struct lgr_mapping *to, int max)
 	read = ask(fd, &wanted) || each_line(fd, take_line, &wanted);
 	lgr_sys_close(fd);
 	return read && !wanted.full ? wanted.n : -1;
+}
+
+struct visit {
+	bool (*visit)(void *arg, const struct lgr_mapping *m);
+	void *arg;
+};
+
+static bool visit_line(void *arg, const char *line)
+{
+	const struct visit *v = arg;
+	struct lgr_mapping m;
+
+	parse(line, &m);
+	return v->visit(v->arg, &m);
+}
+
+bool lgr_maps_each(bool (*visit)(void *arg, const struct lgr_mapping *m), void *arg)
+{
+	struct visit v = { visit, arg };
+	int fd = lgr_sys_openat("/proc/self/maps", O_RDONLY, 0);
+	bool read;
+
+	if (fd < 0)
+		return false;
+	read = each_line(fd, visit_line, &v);
+	lgr_sys_close(fd);
+	return read;
+}
+
+struct flagged {
+	bool (*visit)(void *arg, const struct lgr_mapping *m, const char *flags);
+	void *arg;
+	struct lgr_mapping m;
+};
+
+/* A mapping's own line begins with a number; "VmFlags: rd wr ..." is the last of those about it. */
+static bool visit_flags(void *arg, const char *line)
+{
+	struct flagged *v = arg;
+	const char *flags = lgr_after(line, "VmFlags:");
+
+	if (flags)
+		return v->visit(v->arg, &v->m, flags);
+	if ((*line >= '0' && *line <= '9') || (*line >= 'a' && *line <= 'f'))
+		parse(line, &v->m);
+	return true;
+}
+
+bool lgr_maps_each_flagged(bool (*visit)(void *arg, const struct lgr_mapping *m,
+					 const char *flags),
+			   void *arg)
+{
+	struct flagged v = { .visit = visit, .arg = arg };
+	int fd = lgr_sys_openat("/proc/self/smaps", O_RDONLY, 0);
+	bool read;
+
+	if (fd < 0)
+		return false;
+	read = each_line(fd, visit_flags, &v);
+	lgr_sys_close(fd);
+	return read;
 }
 
 static bool count_line(void *arg, const char *line)

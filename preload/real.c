@@ -73,6 +73,8 @@ static void survey(struct link_map *map, bool behind, struct lgr_libc *found)
 		found->rtld_global = map->l_addr + global->st_value;
 		found->rtld_global_size = global->st_size;
 		found->debug = (struct r_debug *)lgr_elf_symbol(&elf, "_r_debug");
+		found->pointer_guard = (const void *)lgr_elf_symbol(&elf, "__pointer_chk_guard");
+		found->stack_end = (void *const *)lgr_elf_symbol(&elf, "__libc_stack_end");
 	}
 	if (!found->free)
 		found->free = find_free(&elf);

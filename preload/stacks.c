@@ -13,6 +13,7 @@
 #include "registry.h"
 #include "stop.h"
 #include "sys.h"
+#include "words.h"
 
 #define VOUCHES 256
 #define RED_ZONE 128 /* below the stack pointer, in use by leaf functions (psABI 3.2.2) */
@@ -113,19 +114,17 @@ static bool look_at_thread(void *arg, const struct lgr_stopped *thread)
 	return !s->failed;
 }
 
-static uintptr_t pointer_guard(void)
+static bool look_at_others(struct search *s)
 {
-	uintptr_t guard = 0;
-
-#if defined(__x86_64__)
-	__asm__("mov %%fs:0x30, %0" : "=r"(guard));
-#endif
-	return guard;
+	if (lgr_stop_begin(look_at_thread, s) != LGR_UN_NOTHING)
+		return false;
+	lgr_stop_end();
+	return true;
 }
 
 static struct search span(void)
 {
-	struct search s = { .lo = UINTPTR_MAX, .guard = pointer_guard() };
+	struct search s = { .lo = UINTPTR_MAX, .guard = lgr_words_guard() };
 	const struct lgr_object *object = NULL;
 
 	while ((object = lgr_registry_next_kept(object)))
@@ -144,7 +143,7 @@ bool lgr_stacks_look(const void *frame)
 	if (s.lo > s.hi)
 		return true; /* there is nothing to look for */
 	look_at_stack(&s, (uintptr_t)frame);
-	if (!s.failed && lgr_stop(look_at_thread, &s) && !s.failed)
+	if (!s.failed && look_at_others(&s) && !s.failed)
 		return true;
 	while ((object = lgr_registry_next_kept(object))) {
 		if (lgr_is(object, LGR_FL_PROVEN))

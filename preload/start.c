@@ -17,7 +17,9 @@
 #include "path.h"
 #include "real.h"
 #include "registry.h"
+#include "safe.h"
 #include "sys.h"
+#include "threads.h"
 
 /* FILE of log:FILE as an absolute name: the program may change its directory before it forks. */
 static char log_file[4096] LGR_BIG;
@@ -44,16 +46,6 @@ static void report_settings(void)
 	for (int i = 0; i < LGR_SET_COUNT; i++)
 		if (lgr_settings.of[i].given && !lgr_setting_available(i))
 			lgr_log_error(LGR_RSN_E_SETTING, lgr_setting_name(i));
-	if (lgr_settings.of[LGR_SET_POLICY].number != lgr_region.policy)
-		lgr_log_error(LGR_RSN_E_SETTING, lgr_setting_name(LGR_SET_POLICY));
-}
-
-/* What is not there yet acts as the one that never closes. */
-static enum lgr_policy policy(void)
-{
-	uint64_t given = lgr_settings.of[LGR_SET_POLICY].number;
-
-	return given == LGR_POLICY_SAFE ? LGR_POLICY_NEVER : (enum lgr_policy)given;
 }
 
 static enum lgr_reason start(char **envp)
@@ -72,13 +64,15 @@ static enum lgr_reason start(char **envp)
 		lgr_environment_hide(envp, lgr_libc.self->l_name);
 	if (lgr_settings.of[LGR_SET_OFF].given)
 		return LGR_RSN_E_OFF;
-	lgr_region.policy = policy();
+	lgr_region.policy = (uint32_t)lgr_settings.of[LGR_SET_POLICY].number;
 	/* 4. The log, so that everything below can be said. */
 	start_log();
 	report_settings();
 	/* 5. The loader's private lock and fields. */
 	lgr_loader_find_lock();
 	lgr_fields_find();
+	if (lgr_safe())
+		lgr_threads_find();
 	/* 6. What is loaded already. */
 	lgr_registry_gone = lgr_keep_forget;
 	lgr_look_first();

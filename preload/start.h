@@ -22,7 +22,8 @@ void lgr_start(char **envp);
  */
 bool lgr_ready(void);
 
-/* fork.c: what a child of a fork must find right. */
+/* fork.c: what a child of a fork must find right; and the first of the handlers that it registers. */
 int lgr_fork_register(void);
+void lgr_fork_before(void);
 
 #endif

@@ -7,6 +7,7 @@
 #include "stop.h"
 
 #include <elf.h>
+#include <linux/futex.h>
 #include <linux/prctl.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
@@ -18,6 +19,7 @@
 #define THREADS 4096
 #define PATIENCE 50000000u /* ns */
 #define NAP 20000	   /* ns */
+#define LOOK 100000000	   /* ns after which it is seen whether the helper is still there */
 #define EVENT_STOP 128u	   /* PTRACE_EVENT_STOP */
 #define WAIT_NOHANG 1
 #define WAIT_ALL 0x40000000 /* __WALL: the helper's tracees are no children of its */
@@ -37,10 +39,13 @@ static struct {
 	bool (*look)(void *arg, const struct lgr_stopped *thread);
 	void *arg;
 	uint32_t process, caller;
-	_Atomic uint32_t result; /* DONE, or nothing can be said */
+	long helper;
+	uint64_t mask, begun_ns; /* the caller's signals; when the first thread was stopped */
+	_Atomic uint32_t state;
+	uint32_t unseen;
 } job LGR_BIG;
 
-enum { NOTHING, DONE = 0x600D };
+enum { STARTING = 1, STOPPED, FAILED, RELEASED };
 
 static long ptrace(long request, uint32_t tid, uintptr_t address, uintptr_t data)
 {
@@ -64,8 +69,10 @@ static bool seize(uint32_t tid)
 
 	if (r == -3 /* ESRCH */)
 		return true;
-	if (r < 0 || job.threads == THREADS)
+	if (r < 0 || job.threads == THREADS) {
+		job.unseen = LGR_UN_STOP;
 		return false;
+	}
 	job.thread[job.threads++] = (struct entry){ .tid = tid };
 	return ptrace(PTRACE_INTERRUPT, tid, 0, 0) >= 0;
 }
@@ -143,6 +150,7 @@ static bool stop_all(uint64_t until)
 			break;
 		for (; waited < job.threads; waited++)
 			if (!wait_for(&job.thread[waited], until)) {
+				job.unseen = LGR_UN_STOP_TIME;
 				lgr_sys_close(fd);
 				return false;
 			}
@@ -159,11 +167,25 @@ static bool stop_all(uint64_t until)
 
 #if defined(__x86_64__)
 #define SP_AT 19      /* struct user_regs_struct */
+#define TP_AT 21      /* fs_base */
 #define VECTORS 0x202 /* NT_X86_XSTATE */
 #else
 #define SP_AT 31
 #define VECTORS NT_FPREGSET
+#define THREAD_POINTER 0x401 /* NT_ARM_TLS */
 #endif
+
+static bool thread_pointer(uint32_t tid, uintptr_t *ret)
+{
+#if defined(__x86_64__)
+	*ret = job.registers[TP_AT];
+	return true;
+#else
+	struct iovec one = { ret, sizeof(*ret) };
+
+	return ptrace(PTRACE_GETREGSET, tid, THREAD_POINTER, (uintptr_t)&one) >= 0;
+#endif
+}
 
 static bool look_at(const struct entry *e, bool *ret_more)
 {
@@ -172,8 +194,10 @@ static bool look_at(const struct entry *e, bool *ret_more)
 
 	if (ptrace(PTRACE_GETREGSET, e->tid, NT_PRSTATUS, (uintptr_t)&general) < 0)
 		return false;
-	thread.count = general.iov_len / sizeof(uintptr_t);
+	thread.general = thread.count = general.iov_len / sizeof(uintptr_t);
 	thread.sp = job.registers[SP_AT];
+	if (!thread_pointer(e->tid, &thread.tp))
+		return false;
 	vectors.iov_base = job.registers + thread.count;
 	vectors.iov_len = sizeof(job.registers) - general.iov_len;
 	if (ptrace(PTRACE_GETREGSET, e->tid, VECTORS, (uintptr_t)&vectors) < 0)
@@ -193,6 +217,12 @@ static bool look_at_all(void)
 	return true;
 }
 
+static void set_state(uint32_t state)
+{
+	atomic_store(&job.state, state);
+	lgr_sys_futex(&job.state, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL);
+}
+
 /* The helper. What it has attached to and not let go is let go by its end. */
 static void helper(void)
 {
@@ -200,11 +230,14 @@ static void helper(void)
 
 	/* The threads it stops must not stay so when the process is killed. */
 	lgr_syscall(__NR_prctl, PR_SET_PDEATHSIG, 9, 0, 0, 0, 0);
-	done = stop_all(lgr_sys_clock(CLOCK_MONOTONIC) + PATIENCE) && look_at_all();
+	job.begun_ns = lgr_sys_clock(CLOCK_MONOTONIC);
+	done = stop_all(job.begun_ns + PATIENCE) && look_at_all();
+	set_state(done ? STOPPED : FAILED);
+	while (done && atomic_load(&job.state) == STOPPED)
+		lgr_sys_futex(&job.state, FUTEX_WAIT_PRIVATE, STOPPED, NULL);
 	for (uint32_t i = 0; i < job.threads; i++)
 		if (job.thread[i].stopped)
 			ptrace(PTRACE_DETACH, job.thread[i].tid, 0, job.thread[i].signal);
-	atomic_store(&job.result, done ? DONE : NOTHING);
 }
 
 /* ------------------------------------------------------------------------------------- the process */
@@ -267,26 +300,64 @@ static void allow(long pid)
 	lgr_syscall(__NR_prctl, PR_SET_PTRACER, pid, 0, 0, 0, 0);
 }
 
-bool lgr_stop(bool (*look)(void *arg, const struct lgr_stopped *thread), void *arg)
+static bool wait_for_helper(int flags)
 {
-	uint64_t all = ~UINT64_C(0), before = 0;
-	long pid;
 	int status;
+	long r;
+
+	while ((r = lgr_syscall(__NR_wait4, job.helper, (long)&status, WAIT_ALL | flags, 0, 0,
+				0)) == -4 /* EINTR */)
+		;
+	return r != 0;
+}
+
+/* No handler of the program may run in the helper, or here while others are stopped. */
+static void block_signals(void)
+{
+	uint64_t all = ~UINT64_C(0);
+
+	lgr_syscall(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, (long)&all, (long)&job.mask, 8, 0, 0);
+}
+
+static void finish(void)
+{
+	allow(0);
+	lgr_syscall(__NR_rt_sigprocmask, 2, (long)&job.mask, 0, 8, 0, 0);
+}
+
+enum lgr_unseen lgr_stop_begin(bool (*look)(void *arg, const struct lgr_stopped *thread), void *arg)
+{
+	const struct timespec a_while = { .tv_nsec = LOOK };
+	bool gone = false;
 
 	job.look = look;
 	job.arg = arg;
 	job.threads = 0;
 	job.process = lgr_sys_getpid();
 	job.caller = lgr_sys_gettid();
-	atomic_store(&job.result, NOTHING);
-	/* No handler of the program may run in the helper, or here while others are stopped. */
-	lgr_syscall(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, (long)&all, (long)&before, 8, 0, 0);
+	job.unseen = LGR_UN_STOP;
+	atomic_store(&job.state, STARTING);
+	block_signals();
 	allow(-1); /* anybody: there is no telling the helper's number before it runs */
-	pid = spawn(job.stack + sizeof(job.stack));
-	if (pid > 0)
-		while (lgr_syscall(__NR_wait4, pid, (long)&status, WAIT_ALL, 0, 0, 0) == -4)
-			; /* EINTR */
-	allow(0);
-	lgr_syscall(__NR_rt_sigprocmask, 2, (long)&before, 0, 8, 0, 0);
-	return pid > 0 && atomic_load(&job.result) == DONE;
+	job.helper = spawn(job.stack + sizeof(job.stack));
+	while (job.helper > 0 && !gone && atomic_load(&job.state) == STARTING) {
+		lgr_sys_futex(&job.state, FUTEX_WAIT_PRIVATE, STARTING, &a_while);
+		gone = atomic_load(&job.state) == STARTING && wait_for_helper(WAIT_NOHANG);
+	}
+	if (job.helper > 0 && !gone && atomic_load(&job.state) == STOPPED)
+		return LGR_UN_NOTHING;
+	if (job.helper > 0 && !gone)
+		wait_for_helper(0);
+	finish();
+	return job.unseen;
+}
+
+uint64_t lgr_stop_end(void)
+{
+	uint64_t begun = job.begun_ns;
+
+	set_state(RELEASED);
+	wait_for_helper(0);
+	finish();
+	return lgr_sys_clock(CLOCK_MONOTONIC) - begun;
 }

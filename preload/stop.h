@@ -3,7 +3,8 @@
  *
  * A helper process that shares the memory (clone(2), CLONE_VM) attaches to each thread (ptrace(2),
  * PTRACE_SEIZE, PTRACE_INTERRUPT: all are interrupted first, then waited for), has each one looked at,
- * and lets all go on. It makes raw system calls only: it shares the caller's thread-local storage.
+ * and lets all go on when told. It makes raw system calls only: it shares the caller's thread-local
+ * storage.
  *
  * Refused, with nothing done, where the kernel or a debugger refuses, and when it takes longer than
  * 50 ms (a thread inside vfork cannot be stopped). System calls that it interrupts: see ptrace(2),
@@ -16,22 +17,30 @@
 #define LGR_STOP_H
 
 #include "base.h"
+#include "wire.h"
 
-/* One stopped thread: its registers as they lie in memory, and its stack pointer. */
+/* One stopped thread: its registers as they lie in memory, its stack and thread pointers. */
 struct lgr_stopped {
 	uint32_t tid;
-	uintptr_t sp;
+	uintptr_t sp, tp;
 	const uintptr_t *registers; /* general ones, then vector ones */
-	size_t count;
+	size_t general, count;
 };
 
 /*
- * lgr_stop - stops every thread but this one, calls look for each, and starts them again.
+ * lgr_stop_begin - stops every thread but this one, and calls look for each.
  * @look: in the helper, with the threads stopped: makes no call of any library, takes no lock, allocates
  *        nothing. Returns false to end it early.
- * Returns true when every thread was looked at, or look ended it; false: nothing can be said.
+ * Returns LGR_UN_NOTHING when all are stopped, every thread was looked at, or look ended it: then
+ * lgr_stop_end lets them go on, and until then this thread must not take a lock that they may have, call
+ * any library, or return to the program; its signals are blocked. Otherwise nothing can be said, and
+ * nothing is stopped; why.
  * The caller may hold locks of ours that look needs no more; blocks for as long as it takes.
  */
-bool lgr_stop(bool (*look)(void *arg, const struct lgr_stopped *thread), void *arg);
+enum lgr_unseen lgr_stop_begin(bool (*look)(void *arg, const struct lgr_stopped *thread),
+			       void *arg);
+
+/* Returns how long the first of them was stopped, in nanoseconds. */
+uint64_t lgr_stop_end(void);
 
 #endif

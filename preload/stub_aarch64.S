@@ -5,13 +5,24 @@
  * begins; the hook's fourth argument is the program's stack pointer. x16 may be changed between a call and its target (AAPCS64, "Procedure Call Standard").
  * SPDX-License-Identifier: MIT
  */
-	.macro	STUB name index
+	.macro	BEGIN name
 	.globl	\name
 	.type	\name, %function
 	.balign	16
 \name:
 	.cfi_startproc
 	hint	#34 /* bti c */
+	.endm
+	.macro	END name index
+	adrp	x16, lgr_real + 8 * \index
+	ldr	x16, [x16, :lo12:(lgr_real + 8 * \index)]
+	br	x16
+	.cfi_endproc
+	.size	\name, . - \name
+	.endm
+
+	.macro	STUB name index
+	BEGIN	\name
 	stp	x29, x30, [sp, #-48]!
 	.cfi_def_cfa_offset 48
 	.cfi_offset 29, -48
@@ -27,48 +38,67 @@
 	.cfi_restore 29
 	.cfi_restore 30
 	.cfi_def_cfa_offset 0
-	adrp	x16, lgr_real + 8 * \index
-	ldr	x16, [x16, :lo12:(lgr_real + 8 * \index)]
-	br	x16
-	.cfi_endproc
-	.size	\name, . - \name
+	END	\name \index
+	.endm
+
+	/*
+	 * Below the program's stack pointer the LGR_SAVED words (stub.h) that it may still need: its
+	 * arguments, and what it has in registers that calls preserve. What else is in registers is dead.
+	 */
+	.macro	ENTERED second
+	stp	x29, x30, [sp, #-192]!
+	.cfi_def_cfa_offset 192
+	.cfi_offset 29, -192
+	.cfi_offset 30, -184
+	mov	x29, sp
+	str	x2, [sp, #16]
+	stp	x0, \second, [sp, #32]
+	stp	x19, x20, [sp, #48]
+	stp	x21, x22, [sp, #64]
+	stp	x23, x24, [sp, #80]
+	stp	x25, x26, [sp, #96]
+	stp	x27, x28, [sp, #112]
+	stp	d8, d9, [sp, #128]
+	stp	d10, d11, [sp, #144]
+	stp	d12, d13, [sp, #160]
+	stp	d14, d15, [sp, #176]
+	add	x3, sp, #192
+	.endm
+	.macro	LEFT
+	ldp	x29, x30, [sp], #192
+	.cfi_restore 29
+	.cfi_restore 30
+	.cfi_def_cfa_offset 0
+	.endm
+
+	.macro	STUB_SAVING name index
+	BEGIN	\name
+	ENTERED	x1
+	bl	lgr_before_\name
+	ldr	x2, [sp, #16]
+	ldp	x0, x1, [sp, #32]
+	LEFT
+	END	\name \index
 	.endm
 
 	/* The hook returns LGR_NOT_CLOSED (keep.h), or what the call returns. */
 	.macro	STUB_DONE name index
-	.globl	\name
-	.type	\name, %function
-	.balign	16
-\name:
-	.cfi_startproc
-	hint	#34 /* bti c */
-	stp	x29, x30, [sp, #-32]!
-	.cfi_def_cfa_offset 32
-	.cfi_offset 29, -32
-	.cfi_offset 30, -24
-	mov	x29, sp
-	str	x0, [sp, #16]
+	BEGIN	\name
+	ENTERED	xzr
 	bl	lgr_before_\name
-	ldr	x1, [sp, #16]
-	ldp	x29, x30, [sp], #32
-	.cfi_restore 29
-	.cfi_restore 30
-	.cfi_def_cfa_offset 0
+	ldr	x1, [sp, #32]
+	LEFT
 	mov	w2, #0x7fffffff
 	cmp	w0, w2
 	b.eq	1f
 	ret
 1:	mov	x0, x1
-	adrp	x16, lgr_real + 8 * \index
-	ldr	x16, [x16, :lo12:(lgr_real + 8 * \index)]
-	br	x16
-	.cfi_endproc
-	.size	\name, . - \name
+	END	\name \index
 	.endm
 
 	.text
-	STUB	dlopen 0
-	STUB	dlmopen 1
+	STUB_SAVING dlopen 0
+	STUB_SAVING dlmopen 1
 	STUB_DONE dlclose 2
 	STUB	dlsym 3
 	STUB	dlvsym 4

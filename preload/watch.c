@@ -69,6 +69,15 @@ EXPORT int linger_on_(const void *anchor, uint32_t when, linger_callback *fn, vo
 	return r;
 }
 
+void lgr_watch_each(const struct lgr_object *object, void (*visit)(void *arg, uintptr_t held),
+		    void *arg)
+{
+	for (const struct lgr_watch *w = watches_of(object); w; w = w->next) {
+		visit(arg, (uintptr_t)w->fn);
+		visit(arg, (uintptr_t)w->arg);
+	}
+}
+
 void lgr_watch_forget(struct lgr_object *object)
 {
 	struct lgr_watch *watch = watches_of(object), *next;

@@ -1,0 +1,363 @@
+/*
+ * kernel.c - what the kernel holds for the process that may lead into an object. See kernel.h.
+ *
+ * Owns: the alternate signal stacks noted, written without a lock; a buffer, guarded by
+ * lgr_lock_registry.
+ * SPDX-License-Identifier: MIT
+ */
+#include "kernel.h"
+
+#include <asm/ioctls.h>
+#include <linux/prctl.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include "pages.h"
+#include "sys.h"
+#include "text.h"
+#include "words.h"
+
+#define SIGNALS 64
+#define STACKS 64
+
+static char buffer[8192] LGR_BIG;
+
+struct finder {
+	lgr_kernel_found *found;
+	void *arg;
+};
+
+static void tell(const struct finder *f, uintptr_t value, enum lgr_place place, uint64_t at,
+		 uint32_t tid)
+{
+	f->found(f->arg, value, place, at, tid);
+}
+
+bool lgr_kernel_filters(void)
+{
+	return lgr_syscall(__NR_prctl, PR_GET_SECCOMP, 0, 0, 0, 0, 0) != 0;
+}
+
+/* Its directory has a link for each thread, besides "." and "..". */
+uint32_t lgr_kernel_threads(void)
+{
+	struct stat st = { .st_nlink = 0 };
+
+	lgr_syscall(__NR_newfstatat, AT_FDCWD, (long)"/proc/self/task", (long)&st, 0, 0, 0);
+	return st.st_nlink > 2 ? (uint32_t)st.st_nlink - 2 : 0;
+}
+
+/* ------------------------------------------------------------------------------------- signals */
+
+/* The kernel's struct sigaction (asm/signal.h). */
+struct kernel_action {
+	uintptr_t handler;
+	unsigned long flags;
+#if defined(__x86_64__)
+	uintptr_t restorer;
+#endif
+	uint64_t mask;
+};
+
+static void look_at_signals(const struct finder *f)
+{
+	for (int signal = 1; signal <= SIGNALS; signal++) {
+		struct kernel_action action = { 0 };
+
+		if (lgr_syscall(__NR_rt_sigaction, signal, 0, (long)&action, 8, 0, 0) < 0)
+			continue;
+		tell(f, action.handler, LGR_PL_SIGNAL, (uint64_t)signal, 0);
+#if defined(__x86_64__)
+		tell(f, action.restorer, LGR_PL_SIGNAL, (uint64_t)signal, 0);
+#endif
+	}
+}
+
+/* ------------------------------------------------------------------- alternate signal stacks */
+
+/*
+ * One entry a thread; that of a thread that has ended is taken over when there is no other. Past the
+ * last one everything is kept. Two stacks: the one there is, and what a call under way asks for.
+ */
+static struct {
+	_Atomic uint32_t tid;
+	_Atomic uintptr_t stack[2];
+} noted[STACKS];
+static _Atomic bool too_many;
+
+static bool lives(uint32_t tid)
+{
+	struct lgr_text path;
+	char text[48];
+	struct lgr_file file;
+
+	lgr_text_init(&path, text, sizeof(text));
+	lgr_text_add(&path, "/proc/self/task/");
+	lgr_text_add_number(&path, tid);
+	return lgr_sys_file(text, &file) == 0;
+}
+
+static bool is_entry_of(uint32_t i, uint32_t tid)
+{
+	return atomic_load(&noted[i].tid) == tid;
+}
+
+static bool take_entry(uint32_t i, uint32_t tid)
+{
+	uint32_t was = atomic_load(&noted[i].tid);
+
+	return (!was || !lives(was)) &&
+	       atomic_compare_exchange_strong(&noted[i].tid, &was, tid);
+}
+
+static uintptr_t own_stack(void)
+{
+	stack_t own = { 0 };
+
+	lgr_syscall(__NR_sigaltstack, 0, (long)&own, 0, 0, 0, 0);
+	return own.ss_size ? (uintptr_t)own.ss_sp : 0;
+}
+
+int lgr_kernel_altstack(const void *stack)
+{
+	uint32_t tid = lgr_sys_gettid(), i = 0;
+
+	while (i < STACKS && !is_entry_of(i, tid))
+		i++;
+	/* One that is in no object is of no interest, unless it replaces one that is. */
+	if (i == STACKS && !lgr_pages_find((uintptr_t)stack))
+		return -1;
+	if (i == STACKS)
+		for (i = 0; i < STACKS && !take_entry(i, tid);)
+			i++;
+	if (i == STACKS) {
+		atomic_store(&too_many, true);
+		return -1;
+	}
+	atomic_store(&noted[i].stack[1], (uintptr_t)stack);
+	return (int)i;
+}
+
+void lgr_kernel_altstack_done(int entry, bool taken)
+{
+	if (taken)
+		atomic_store(&noted[entry].stack[0], atomic_load(&noted[entry].stack[1]));
+	atomic_store(&noted[entry].stack[1], 0);
+}
+
+static enum lgr_unseen look_at_stacks(const struct finder *f)
+{
+	tell(f, own_stack(), LGR_PL_ALTSTACK, 0, lgr_sys_gettid());
+	for (uint32_t i = 0; i < STACKS; i++) {
+		uint32_t tid = atomic_load(&noted[i].tid);
+
+		for (int which = 0; tid && lives(tid) && which < 2; which++)
+			tell(f, atomic_load(&noted[i].stack[which]), LGR_PL_ALTSTACK, 0, tid);
+	}
+	return atomic_load(&too_many) ? LGR_UN_SPACE : LGR_UN_NOTHING;
+}
+
+/* ------------------------------------------------------------------------------- lists in /proc */
+
+static uint64_t hex(const char *s)
+{
+	uint64_t n = 0;
+
+	for (;; s++) {
+		if (*s >= '0' && *s <= '9')
+			n = n * 16 + (uint64_t)(*s - '0');
+		else if (*s >= 'a' && *s <= 'f')
+			n = n * 16 + (uint64_t)(*s - 'a') + 10;
+		else
+			return n;
+	}
+}
+
+/* Each line of a file, as far as the buffer is long; a line is shorter. False: it cannot be read. */
+static bool each_line(const char *path, void (*visit)(void *arg, const char *line), void *arg)
+{
+	int fd = lgr_sys_openat(path, O_RDONLY, 0);
+	size_t have = 0;
+	long n;
+
+	if (fd < 0)
+		return fd == -2; /* ENOENT: this kernel has no such list, or what it is of has gone */
+	while ((n = lgr_sys_read(fd, buffer + have, sizeof(buffer) - 1 - have)) > 0) {
+		char *line = buffer, *end;
+
+		have += (size_t)n;
+		buffer[have] = '\0';
+		while ((end = (char *)lgr_first(line, '\n'))) {
+			*end = '\0';
+			visit(arg, line);
+			line = end + 1;
+		}
+		have -= (size_t)(line - buffer);
+		lgr_copy(buffer, line, have);
+	}
+	lgr_sys_close(fd);
+	return n == 0;
+}
+
+struct list {
+	struct finder f;
+	uint64_t at;
+};
+
+/* "ID: 0", "signal: 10/00007f0000001000" (the signal, and its value), ... */
+static void take_timer(void *arg, const char *line)
+{
+	struct list *list = arg;
+	const char *s;
+
+	if ((s = lgr_after(line, "ID: ")))
+		lgr_number(&s, &list->at);
+	else if ((s = lgr_after(line, "signal: ")) && (s = lgr_first(s, '/')))
+		tell(&list->f, hex(s + 1), LGR_PL_TIMER, list->at, 0);
+}
+
+/* "tfd:        5 events:       19 data:     7f0000001000  pos:0 ino:1 sdev:2" */
+static void take_member(void *arg, const char *line)
+{
+	struct list *list = arg;
+	const char *s = lgr_after(line, "tfd:");
+
+	while (s && (s = lgr_first(s, 'd')) && !lgr_after(s, "data:"))
+		s++;
+	if (!s)
+		return;
+	for (s += sizeof("data:") - 1; *s == ' ';)
+		s++;
+	tell(&list->f, hex(s), LGR_PL_EPOLL, list->at, 0);
+}
+
+/* ---------------------------------------------------------------------------------- descriptors */
+
+static bool has_unread(int fd)
+{
+	int n = 0;
+
+	return lgr_sys_ioctl(fd, FIONREAD, &n) == 0 && n > 0;
+}
+
+/* Both ends of a socket in this process: its other end was made by this very process. */
+static bool is_own_socket(int fd)
+{
+	struct {
+		uint32_t pid, uid, gid;
+	} other = { 0, 0, 0 };
+	uint32_t size = sizeof(other);
+
+	return lgr_syscall(__NR_getsockopt, fd, SOL_SOCKET, SO_PEERCRED, (long)&other, (long)&size,
+			   0) == 0 &&
+	       other.pid == lgr_sys_getpid();
+}
+
+/* What a program reads from its standard input nobody in it has written. */
+static bool is_readable_pipe(int fd)
+{
+	long flags = lgr_syscall(__NR_fcntl, fd, F_GETFL, 0, 0, 0, 0);
+
+	return fd != 0 && flags >= 0 && (flags & O_ACCMODE) != O_WRONLY;
+}
+
+static enum lgr_unseen look_at_members(const struct finder *f, int fd)
+{
+	struct list list = { *f, (uint64_t)fd };
+	struct lgr_text path;
+	char text[48];
+
+	if (lgr_blind("epoll"))
+		return LGR_UN_NOTHING;
+	lgr_text_init(&path, text, sizeof(text));
+	lgr_text_add(&path, "/proc/self/fdinfo/");
+	lgr_text_add_number(&path, (uint64_t)fd);
+	return each_line(text, take_member, &list) ? LGR_UN_NOTHING : LGR_UN_PROC;
+}
+
+static enum lgr_unseen look_at_descriptor(const struct finder *f, int fd, const char *name)
+{
+	if (lgr_after(name, "anon_inode:[eventpoll]"))
+		return look_at_members(f, fd);
+	if (lgr_after(name, "anon_inode:[io_uring]"))
+		return LGR_UN_URING;
+	if (lgr_after(name, "anon_inode:[userfaultfd]"))
+		return LGR_UN_UFFD;
+	if (lgr_after(name, "pipe:") && is_readable_pipe(fd) && has_unread(fd))
+		return LGR_UN_PIPE;
+	if (lgr_after(name, "socket:") && has_unread(fd) && is_own_socket(fd))
+		return LGR_UN_PIPE;
+	return LGR_UN_NOTHING;
+}
+
+struct directory_entry { /* getdents64(2) */
+	uint64_t inode;
+	int64_t offset;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
+
+static enum lgr_unseen look_at_entry(const struct finder *f, int dir, const char *number)
+{
+	const char *s = number;
+	char name[64];
+	uint64_t fd;
+	long n;
+
+	if (!lgr_number(&s, &fd) || (int)fd == dir)
+		return LGR_UN_NOTHING;
+	n = lgr_syscall(__NR_readlinkat, dir, (long)number, (long)name, sizeof(name) - 1, 0, 0);
+	if (n < 0)
+		return LGR_UN_NOTHING; /* another process that shares them has closed it */
+	name[n] = '\0';
+	return look_at_descriptor(f, (int)fd, name);
+}
+
+static enum lgr_unseen look_at_descriptors(const struct finder *f)
+{
+	static char directory[4096] LGR_BIG;
+	int dir = lgr_sys_openat("/proc/self/fd", O_RDONLY | O_DIRECTORY, 0);
+	enum lgr_unseen unseen = LGR_UN_NOTHING;
+	long n = 0;
+
+	if (dir < 0)
+		return LGR_UN_PROC;
+	while (!unseen && (n = lgr_syscall(__NR_getdents64, dir, (long)directory, sizeof(directory),
+					   0, 0, 0)) > 0)
+		for (long at = 0; at < n && !unseen;) {
+			const struct directory_entry *e = (const void *)(directory + at);
+
+			unseen = look_at_entry(f, dir, e->name);
+			at += e->length;
+		}
+	lgr_sys_close(dir);
+	return n < 0 ? LGR_UN_PROC : unseen;
+}
+
+/* ------------------------------------------------------------------------------------------ all */
+
+void lgr_kernel_look_thread(uint32_t tid, lgr_kernel_found *found, void *arg)
+{
+	const struct finder f = { found, arg };
+	uintptr_t head = 0;
+	size_t size;
+
+	if (!lgr_blind("robust") && lgr_syscall(__NR_get_robust_list, (long)tid, (long)&head,
+						(long)&size, 0, 0, 0) == 0)
+		tell(&f, head, LGR_PL_ROBUST, 0, tid);
+}
+
+enum lgr_unseen lgr_kernel_look(lgr_kernel_found *found, void *arg)
+{
+	struct list timers = { { found, arg }, 0 };
+	enum lgr_unseen unseen = LGR_UN_NOTHING;
+
+	if (!lgr_blind("signals"))
+		look_at_signals(&timers.f);
+	if (!lgr_blind("altstack"))
+		unseen = look_at_stacks(&timers.f);
+	if (!lgr_blind("timers") && !each_line("/proc/self/timers", take_timer, &timers))
+		unseen = LGR_UN_PROC;
+	return unseen ? unseen : look_at_descriptors(&timers.f);
+}

@@ -1,0 +1,45 @@
+/*
+ * kernel.h - what the kernel holds for the process that may lead into an object.
+ *
+ * Seen: signal handlers, alternate signal stacks (of threads that asked libc for them), values of POSIX
+ * timers, data of epoll members, robust lists. Known to be there, and not to be looked into, so that all
+ * is kept: requests of io_uring and aio, userfaultfd, bytes that the process has sent to itself and
+ * not read yet. Not seen: signals queued with a value, mq_notify, what another process was sent.
+ * Sources: sigaction(2), proc_pid_timers(5), proc_pid_fdinfo(5), get_robust_list(2), pipe(7), unix(7).
+ *
+ * Rank 12 (preload).
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LGR_KERNEL_H
+#define LGR_KERNEL_H
+
+#include "base.h"
+#include "wire.h"
+
+/* Told each address that the kernel holds, and where it does. */
+typedef void lgr_kernel_found(void *arg, uintptr_t value, enum lgr_place place, uint64_t at,
+			      uint32_t tid);
+
+/*
+ * lgr_kernel_look - tells all of the process's. lgr_kernel_look_thread: what it holds of one thread.
+ * Returns LGR_UN_NOTHING, or what cannot be seen.
+ * The caller holds lgr_lock_registry; the other threads are stopped, or there are none.
+ */
+enum lgr_unseen lgr_kernel_look(lgr_kernel_found *found, void *arg);
+void lgr_kernel_look_thread(uint32_t tid, lgr_kernel_found *found, void *arg);
+
+/* A system-call filter may kill whoever asks the kernel for what a look takes: is there one? */
+bool lgr_kernel_filters(void);
+
+/* Threads of this process, 0: /proc cannot be read. */
+uint32_t lgr_kernel_threads(void);
+
+/*
+ * Around the program's sigaltstack(2), which tells nobody but the thread itself: takes note of a stack
+ * inside an object that may be unloaded. Returns what done is to be given; negative: nothing to note.
+ * Takes no lock: a handler may call it.
+ */
+int lgr_kernel_altstack(const void *stack);
+void lgr_kernel_altstack_done(int entry, bool taken);
+
+#endif

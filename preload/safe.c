@@ -1,0 +1,163 @@
+/*
+ * safe.c - policy `safe`: when the process is looked at. See safe.h.
+ *
+ * Owns: when it is looked at next. Guard: lgr_lock_registry.
+ * SPDX-License-Identifier: MIT
+ */
+#include "safe.h"
+
+#include "close.h"
+#include "environment.h"
+#include "host.h"
+#include "reach.h"
+#include "region.h"
+#include "registry.h"
+#include "settings.h"
+#include "sys.h"
+#include "text.h"
+
+#define PAUSE 50000000u /* ns: how long the others are stopped at most, for a snapshot */
+#define SHARE 20u	/* of the time between two looks one is at most this part */
+
+static struct {
+	uint64_t next_ns, delay_ns;
+} again;
+
+bool lgr_safe(void)
+{
+	enum lgr_policy policy = lgr_region.policy;
+
+	return policy == LGR_POLICY_SAFE || (policy == LGR_POLICY_HOST && !lgr_host_any());
+}
+
+static uint64_t now(void)
+{
+	return lgr_sys_clock(CLOCK_MONOTONIC);
+}
+
+static void flag_unseen(enum lgr_unseen unseen)
+{
+	struct lgr_object *object = NULL;
+
+	while ((object = lgr_registry_next(object)))
+		if (lgr_is(object, LGR_FL_PROVEN))
+			lgr_reach_unseen(object, unseen);
+}
+
+static uint32_t count_proven(void)
+{
+	const struct lgr_object *object = NULL;
+	uint32_t n = 0;
+
+	while ((object = lgr_registry_next(object)))
+		n += lgr_is(object, LGR_FL_PROVEN) != 0;
+	return n;
+}
+
+static void add(enum lgr_counter which, uint32_t n)
+{
+	atomic_fetch_add_explicit(&lgr_region.counter[which], n, memory_order_relaxed);
+}
+
+/* --------------------------------------------------------------------------------- at the call */
+
+/* Whose destructors are trusted to leave nothing behind. */
+static bool all_trusted(void)
+{
+	const char *pattern = lgr_settings.of[LGR_SET_TRUST].text;
+	const struct lgr_object *object = NULL;
+
+	if (!*pattern)
+		return false;
+	while ((object = lgr_registry_next(object)))
+		if (lgr_is(object, LGR_FL_PROVEN) && lgr_state_of(object) == LGR_ST_LIVE &&
+		    !lgr_glob(pattern, lgr_path_of(object)))
+			return false;
+	return true;
+}
+
+void lgr_safe_at_call(const uintptr_t *frame, uint32_t depth)
+{
+	uint64_t budget = lgr_settings.of[LGR_SET_BUDGET].number;
+	uint32_t proven;
+
+	if (lgr_settings.of[LGR_SET_LEAKCHECK].number || all_trusted())
+		return;
+	if (depth != 1) {
+		flag_unseen(LGR_UN_LOADING);
+	} else if (lgr_reach_cost() > budget) {
+		flag_unseen(LGR_UN_TIME);
+	} else {
+		lgr_reach_look(frame, now() + budget);
+		proven = count_proven();
+		add(LGR_N_PROVEN, proven);
+		add(LGR_N_PROVEN_AT_CALL, proven);
+	}
+}
+
+/* ---------------------------------------------------------------------------------------- again */
+
+void lgr_safe_kept(void)
+{
+	again.delay_ns = lgr_settings.of[LGR_SET_RETRY].number;
+	again.next_ns = now() + again.delay_ns;
+}
+
+/* Flags what there is to look for: what is kept, and whose witness does not stand where it stood. */
+static bool flag_kept(void)
+{
+	struct lgr_object *object = NULL;
+	bool any = false;
+
+	while ((object = lgr_registry_next_kept(object))) {
+		if (!lgr_close_may(object) || lgr_reach_stands(object))
+			continue;
+		lgr_registry_set_flags(object, LGR_FL_PROVEN, 0);
+		any = true;
+	}
+	return any;
+}
+
+/* Looks that find nothing become rarer; long ones, too. */
+static void pause_until_next(bool proven, uint64_t begun)
+{
+	uint64_t most = lgr_settings.of[LGR_SET_RETRY].upper, end = now();
+	uint64_t least = lgr_settings.of[LGR_SET_RETRY].number;
+
+	again.delay_ns = proven ? least : lgr_min(again.delay_ns * 2, most);
+	again.next_ns = end + again.delay_ns;
+	if (again.next_ns < end + SHARE * (end - begun))
+		again.next_ns = end + SHARE * (end - begun);
+}
+
+static void look(const uintptr_t *frame)
+{
+	uint64_t budget = lgr_settings.of[LGR_SET_BUDGET].number;
+
+	if (lgr_reach_cost() <= budget)
+		lgr_reach_look(frame, now() + 2 * budget);
+	else
+		lgr_reach_begin(frame, now() + PAUSE);
+}
+
+void lgr_safe_again(const uintptr_t *frame)
+{
+	uint64_t begun = now();
+	uint32_t before, proven;
+
+	if (!lgr_safe() || !atomic_load_explicit(&lgr_region.kept, memory_order_relaxed) ||
+	    begun < again.next_ns)
+		return;
+	if (lgr_reach_pending()) {
+		before = count_proven();
+		if (!lgr_reach_collect())
+			return;
+	} else {
+		before = 0;
+		if (flag_kept())
+			look(frame);
+	}
+	proven = count_proven();
+	add(LGR_N_PROVEN, proven - lgr_min(before, proven));
+	pause_until_next(proven > before, begun);
+}

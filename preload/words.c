@@ -1,0 +1,246 @@
+/*
+ * words.c - finding words that may mean an address, fast. See words.h.
+ *
+ * Owns nothing. Runs while other threads are stopped, and in the child of a bare fork: no call of any
+ * library, no lock.
+ * SPDX-License-Identifier: MIT
+ */
+#include "words.h"
+
+#include "real.h"
+#include "text.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
+
+#define MASK ((UINT64_C(1) << LGR_ADDRESS_BITS) - 1)
+/* Memory of the program, freed chunks and all, is read word by word: nothing for a sanitizer. */
+#define LOOKS __attribute__((no_sanitize("address", "thread", "undefined")))
+
+uintptr_t lgr_words_guard(void)
+{
+#if defined(__x86_64__)
+	uintptr_t guard;
+
+	__asm__("mov %%fs:0x30, %0" : "=r"(guard));
+	return guard;
+#else
+	return lgr_libc.pointer_guard ? *lgr_libc.pointer_guard : 0;
+#endif
+}
+
+static uintptr_t demangle(const struct lgr_words *w, uintptr_t word)
+{
+#if defined(__x86_64__)
+	return (word >> 17 | word << 47) ^ w->guard;
+#else
+	return word ^ w->guard;
+#endif
+}
+
+static bool in_objects(const struct lgr_words *w, uintptr_t address)
+{
+	return address - w->lo < w->hi - w->lo;
+}
+
+static bool in_spans(const struct lgr_words *w, uintptr_t address)
+{
+	return in_objects(w, address) ||
+	       address - w->storage_lo < w->storage_hi - w->storage_lo;
+}
+
+bool lgr_words_means(const struct lgr_words *w, uintptr_t word, uintptr_t *ret_value,
+		     enum lgr_encoding *ret_how)
+{
+	const struct {
+		uintptr_t value;
+		bool fits;
+		enum lgr_encoding how;
+	} may[] = {
+		{ word, in_spans(w, word), LGR_EN_PLAIN },
+		{ word & MASK, !lgr_blind("tagged") && in_spans(w, word & MASK), LGR_EN_TAGGED },
+		{ word >> 1, !lgr_blind("doubled") && (word & 1) && in_spans(w, word >> 1),
+		  LGR_EN_DOUBLED },
+		{ demangle(w, word), !lgr_blind("mangled") && in_objects(w, demangle(w, word)),
+		  LGR_EN_MANGLED },
+	};
+
+	for (size_t i = 0; i < LGR_COUNT(may); i++) {
+		if (!may[i].fits)
+			continue;
+		*ret_value = may[i].value;
+		*ret_how = may[i].how;
+		return true;
+	}
+	return false;
+}
+
+LOOKS static void look_slowly(const struct lgr_words *w, const uint64_t *from, size_t words,
+			      uintptr_t at)
+{
+	enum lgr_encoding how;
+	uintptr_t value;
+
+	for (size_t i = 0; i < words; i++) {
+		uint64_t word = *(const volatile uint64_t *)(from + i);
+
+		if (lgr_unlikely(word > 4096 && lgr_words_means(w, word, &value, &how)))
+			w->found(w->arg, at + i * sizeof(word), value, how);
+	}
+}
+
+#if defined(__x86_64__)
+/* As <cpuid.h>'s users do; the system must save the registers, too (Intel SDM 1, 14.3). */
+static bool has_avx2(void)
+{
+	static _Atomic int known; /* 0: not asked yet */
+	unsigned a, b, c, d, xcr0 = 0, high;
+
+	if (known)
+		return known > 1;
+	known = 1;
+	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
+		return false;
+	__asm__("xgetbv" : "=a"(xcr0), "=d"(high) : "c"(0));
+	if ((xcr0 & 6) == 6 && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_AVX2))
+		known = 2;
+	return known > 1;
+}
+
+/* Compared as unsigned: AVX2 has signed comparisons only, so both sides are moved by half the range. */
+#define HALF (UINT64_C(1) << 63)
+
+struct pattern {
+	__m256i mask, low, span, storage_low, storage_span, end_mask, end;
+};
+
+#define AVX2 __attribute__((target("avx2"), always_inline)) inline
+
+AVX2 static __m256i all(uint64_t word)
+{
+	return _mm256_set1_epi64x((long long)word);
+}
+
+/*
+ * Rotated by 17 bits and xored with the guard, a word is an address only where its own lowest 17 bits
+ * are the guard's highest: one comparison finds nearly all that are none.
+ */
+AVX2 static struct pattern pattern_of(const struct lgr_words *w)
+{
+	return (struct pattern){
+		.mask = all(MASK),
+		.low = all(w->lo + HALF),
+		.span = all((w->hi - w->lo) ^ HALF),
+		.storage_low = all(w->storage_lo + HALF),
+		.storage_span = all((w->storage_hi - w->storage_lo) ^ HALF),
+		.end_mask = all(0x1ffff),
+		.end = all(w->guard >> LGR_ADDRESS_BITS),
+	};
+}
+
+AVX2 static __m256i matches(const struct pattern *p, __m256i v)
+{
+	__m256i masked = _mm256_and_si256(v, p->mask), halved = _mm256_srli_epi64(v, 1);
+	__m256i plain = _mm256_cmpgt_epi64(p->span, _mm256_sub_epi64(masked, p->low));
+	__m256i storage = _mm256_cmpgt_epi64(p->storage_span,
+					     _mm256_sub_epi64(masked, p->storage_low));
+	__m256i doubled = _mm256_cmpgt_epi64(p->span, _mm256_sub_epi64(halved, p->low));
+	__m256i stored = _mm256_cmpgt_epi64(p->storage_span,
+					    _mm256_sub_epi64(halved, p->storage_low));
+	__m256i mangled = _mm256_cmpeq_epi64(_mm256_and_si256(v, p->end_mask), p->end);
+
+	return _mm256_or_si256(_mm256_or_si256(_mm256_or_si256(plain, doubled), mangled),
+			       _mm256_or_si256(storage, stored));
+}
+
+#define BLOCK 16 /* words: two cache lines */
+
+LOOKS __attribute__((target("avx2"))) static void
+look_fast(const struct lgr_words *w, const uint64_t *from, size_t words, uintptr_t at)
+{
+	const struct pattern p = pattern_of(w);
+	size_t i = 0;
+
+	for (; i + BLOCK <= words; i += BLOCK) {
+		const __m256i *v = (const __m256i *)(from + i);
+		__m256i a = matches(&p, _mm256_loadu_si256(v));
+		__m256i b = matches(&p, _mm256_loadu_si256(v + 1));
+		__m256i c = matches(&p, _mm256_loadu_si256(v + 2));
+		__m256i d = matches(&p, _mm256_loadu_si256(v + 3));
+		__m256i any = _mm256_or_si256(_mm256_or_si256(a, b), _mm256_or_si256(c, d));
+
+		if (lgr_unlikely(!_mm256_testz_si256(any, any)))
+			look_slowly(w, from + i, BLOCK, at + i * sizeof(*from));
+	}
+	look_slowly(w, from + i, words - i, at + i * sizeof(*from));
+}
+#endif
+
+void lgr_words_look(const struct lgr_words *w, const void *from, size_t n, uintptr_t at)
+{
+#if defined(__x86_64__)
+	if (has_avx2()) {
+		look_fast(w, from, n / sizeof(uint64_t), at);
+		return;
+	}
+#endif
+	look_slowly(w, from, n / sizeof(uint64_t), at);
+}
+
+LOOKS static uint64_t load(const uint8_t *from, size_t n)
+{
+	uint64_t word = 0;
+
+	for (size_t i = 0; i < sizeof(word) && i < n; i++)
+		word |= (uint64_t)*(const volatile uint8_t *)(from + i) << 8 * i;
+	return word;
+}
+
+LOOKS void lgr_words_look_bytes(const struct lgr_words *w, const void *from, size_t n, uintptr_t at)
+{
+	const uint8_t *bytes = from;
+	enum lgr_encoding how;
+	uintptr_t value;
+	uint64_t word = load(bytes, n);
+
+	for (size_t i = 1; i < n; i++) {
+		uint64_t next = i + 7 < n ? *(const volatile uint8_t *)(bytes + i + 7) : 0;
+
+		word = word >> 8 | next << 56;
+		if (i % sizeof(word) && in_spans(w, word & MASK) &&
+		    lgr_words_means(w, word, &value, &how))
+			w->found(w->arg, at + i, value, LGR_EN_UNALIGNED);
+	}
+}
+
+#if defined(__x86_64__)
+/*
+ * The bytes before the distance: call and jmp (E8, E9), jcc (0F 80 to 8F), or a ModRM byte that means
+ * "relative to the next instruction" (mod 00, rm 101); Intel SDM 2, 2.1.5 and appendix A. Up to four
+ * bytes of an immediate may follow the distance, which the span's ends do not notice.
+ */
+static bool is_distance(const uint8_t *code, bool two_before)
+{
+	return code[-1] == 0xe8 || code[-1] == 0xe9 || (code[-1] & 0xc7) == 0x05 ||
+	       ((code[-1] & 0xf0) == 0x80 && two_before && code[-2] == 0x0f);
+}
+#endif
+
+LOOKS void lgr_words_look_code(const struct lgr_words *w, const void *from, size_t n, uintptr_t at)
+{
+#if defined(__x86_64__)
+	const uint8_t *code = from;
+
+	for (size_t i = 1; i + 4 <= n; i++) {
+		uintptr_t value;
+
+		if (!is_distance(code + i, i > 1))
+			continue;
+		value = at + i + 4 + (uintptr_t)(int64_t)(int32_t)load(code + i, 4);
+		if (in_objects(w, value))
+			w->found(w->arg, at + i, value, LGR_EN_RELATIVE);
+	}
+#endif
+}

@@ -1,0 +1,59 @@
+/*
+ * words.h - finding words that may mean an address, fast.
+ *
+ * What counts: the address itself; with anything in the bits above those that user addresses have
+ * (NaN-boxing, tags in the top byte); 2 * address + 1 (Ruby); and as glibc mangles it for setjmp, atexit
+ * and stdio. In code also a distance of 32 bits from the next byte on.
+ * All of these only read. A span is [lo, hi).
+ *
+ * Rank 11 (preload).
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LGR_WORDS_H
+#define LGR_WORDS_H
+
+#include "base.h"
+#include "wire.h"
+
+#if defined(__x86_64__)
+#define LGR_ADDRESS_BITS 47 /* Documentation/arch/x86/x86_64/mm.rst */
+#else
+#define LGR_ADDRESS_BITS 48 /* Documentation/arch/arm64/memory.rst */
+#endif
+
+/* What is looked for. found is told where, the address that it means, and how. */
+struct lgr_words {
+	uintptr_t lo, hi;	      /* the span of all objects */
+	uintptr_t storage_lo, storage_hi; /* that of their thread-local storage; empty: both 0 */
+	uintptr_t guard;	      /* what glibc mangles with */
+	void (*found)(void *arg, uintptr_t at, uintptr_t value, enum lgr_encoding how);
+	void *arg;
+};
+
+/*
+ * lgr_words_look - looks at each aligned word of [from, from + n), n a multiple of 8. at: the address
+ * that from stands for (it may be a copy). Speed: that of memory, with AVX2.
+ */
+void lgr_words_look(const struct lgr_words *w, const void *from, size_t n, uintptr_t at);
+
+/* The same at every other offset, up to a word that the end cuts, behind which are zeros. */
+void lgr_words_look_bytes(const struct lgr_words *w, const void *from, size_t n, uintptr_t at);
+
+/* Distances in code: calls, jumps, and what is addressed relative to the next instruction. */
+void lgr_words_look_code(const struct lgr_words *w, const void *from, size_t n, uintptr_t at);
+
+/* What one word means, by an encoding; false: nothing in the spans. */
+bool lgr_words_means(const struct lgr_words *w, uintptr_t word, uintptr_t *ret_value,
+		     enum lgr_encoding *ret_how);
+
+/* glibc's guard of this process (sysdeps/unix/sysv/linux/x86_64/pointer_guard.h). */
+uintptr_t lgr_words_guard(void);
+
+/* A build for the tests, in which one kind of root is not seen, must lose something to it. */
+#ifdef LGR_BLIND
+#define lgr_blind(kind) lgr_equal(LGR_BLIND, kind)
+#else
+#define lgr_blind(kind) false
+#endif
+
+#endif
