@@ -101,6 +101,19 @@ static inline bool lgr_sys_move(void *from, size_t n, void *to)
 			   (long)to, 0) == (long)to;
 }
 
+/* Reserves exactly these addresses, without access. False: somebody has some of them. */
+static inline bool lgr_sys_reserve(void *at, size_t n)
+{
+	long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | 0x100000 /* FIXED_NOREPLACE */;
+	long r = lgr_syscall(__NR_mmap, (long)at, (long)n, PROT_NONE, flags, -1, 0);
+
+	if (r == (long)at)
+		return true;
+	if (r >= 0 || r <= -4096) /* before Linux 4.17 it is a hint */
+		lgr_syscall(__NR_munmap, r, (long)n, 0, 0, 0, 0);
+	return false;
+}
+
 static inline void lgr_sys_munmap(void *p, size_t n)
 {
 	lgr_syscall(__NR_munmap, (long)p, (long)n, 0, 0, 0, 0);

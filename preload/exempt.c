@@ -23,7 +23,7 @@
 #include "text.h"
 #include "threads.h"
 
-#define SPARE 2048u /* entries besides one for each object */
+#define SPARE 1024u /* entries besides those for objects */
 #define STACKS 4096u
 
 static struct {
@@ -79,6 +79,36 @@ static void each_writable(const struct link_map *map,
 	}
 }
 
+/* The writable pages of libc and of ld.so, which stay: the minimal malloc's first blocks are there, too. */
+static struct {
+	uintptr_t lo, hi;
+} data[8];
+static uint32_t datas;
+
+static void note_data(void *arg, uintptr_t lo, uintptr_t hi)
+{
+	if (datas == LGR_COUNT(data))
+		return;
+	data[datas].lo = lgr_page_down(lo);
+	data[datas++].hi = lgr_page_up(hi);
+}
+
+/*
+ * Reads what a word of glibc's may point at, if anything. Only what is in no object costs a system
+ * call: of libc's words some 1,400 look like addresses, and nearly all are.
+ */
+static bool peek(uintptr_t at, void *to, size_t n)
+{
+	if (at < LGR_PAGE || at >> LGR_ADDRESS_BITS || at % sizeof(at))
+		return false;
+	for (uint32_t i = 0; i < datas; i++)
+		if (at >= data[i].lo && at + n <= data[i].hi) {
+			lgr_copy(to, (const void *)at, n);
+			return true;
+		}
+	return !lgr_pages_find(at) && lgr_peek(at, to, n);
+}
+
 static uintptr_t word_at(uintptr_t at)
 {
 	return *(const volatile uintptr_t *)at;
@@ -105,9 +135,8 @@ static void count_hits(void *arg, uintptr_t lo, uintptr_t hi)
 		}
 }
 
-static uintptr_t only_word(const struct link_map *map,
-			   bool (*fits)(uintptr_t at, const void *arg), const void *arg,
-			   const char *name)
+static uintptr_t only_word(const struct link_map *map, bool (*fits)(uintptr_t at, const void *arg),
+			   const void *arg, const char *name)
 {
 	struct hits h = { .fits = fits, .arg = arg };
 
@@ -144,8 +173,7 @@ static bool is_exit_list(uintptr_t at, const void *mark)
 	uintptr_t block = word_at(at);
 	struct exit_list list;
 
-	if (block < LGR_PAGE || block % sizeof(block) || !lgr_peek(block, &list, sizeof(list)) ||
-	    list.used > LGR_COUNT(list.function))
+	if (!peek(block, &list, sizeof(list)) || list.used > LGR_COUNT(list.function))
 		return false;
 	for (size_t i = 0; i < list.used; i++) {
 		struct exit_function *f = &list.function[i];
@@ -175,11 +203,10 @@ static bool is_fork_handlers(uintptr_t at, const void *before)
 	const struct fork_handlers *h = (const struct fork_handlers *)at;
 	struct fork_handler one;
 
-	if (!h->used || h->used > h->allocated || h->allocated > HANDLERS_MOST ||
-	    h->array < LGR_PAGE || h->array % sizeof(uintptr_t))
+	if (!h->used || h->used > h->allocated || h->allocated > HANDLERS_MOST)
 		return false;
 	for (size_t i = 0; i < h->used; i++) {
-		if (!lgr_peek(h->array + i * sizeof(one), &one, sizeof(one)))
+		if (!peek(h->array + i * sizeof(one), &one, sizeof(one)))
 			return false;
 		if (one.before == (uintptr_t)before)
 			return true;
@@ -204,9 +231,8 @@ static bool is_versions(uint32_t offset, const void *definition)
 	struct version version;
 	struct lgr_elf elf;
 
-	if (list < LGR_PAGE || list % sizeof(list) ||
-	    (uint32_t)word_at((uintptr_t)map + offset + 8) <= d->vd_ndx ||
-	    !lgr_peek(list + d->vd_ndx * sizeof(version), &version, sizeof(version)))
+	if ((uint32_t)word_at((uintptr_t)map + offset + 8) <= d->vd_ndx ||
+	    !peek(list + d->vd_ndx * sizeof(version), &version, sizeof(version)))
 		return false;
 	lgr_elf_init(&elf, map->l_addr, map->l_ld);
 	return version.name == elf.strings + name->vda_name && version.hash == d->vd_hash;
@@ -244,9 +270,8 @@ struct found_segment {
 
 static bool is_segment(uintptr_t at, struct found_segment *segment)
 {
-	return at >= LGR_PAGE && at % sizeof(at) == 0 && lgr_peek(at, segment, sizeof(*segment)) &&
-	       segment->used <= segment->allocated && segment->allocated >= SEGMENT_SMALLEST &&
-	       segment->allocated < SEGMENT_LARGEST;
+	return peek(at, segment, sizeof(*segment)) && segment->used <= segment->allocated &&
+	       segment->allocated >= SEGMENT_SMALLEST && segment->allocated < SEGMENT_LARGEST;
 }
 
 /*
@@ -261,7 +286,7 @@ static bool has_objects(uintptr_t at, const struct found_segment *segment, bool 
 	for (size_t i = 0; i < segment->used; i++, last = one) {
 		const struct lgr_object *object;
 
-		if (!lgr_peek(at + sizeof(*segment) + i * sizeof(one), &one, sizeof(one)) ||
+		if (!peek(at + sizeof(*segment) + i * sizeof(one), &one, sizeof(one)) ||
 		    one.lo % LGR_PAGE || one.lo < last.lo || one.hi < one.lo)
 			return false;
 		object = one.map ? lgr_registry_find(one.map, UINT64_MAX) : NULL;
@@ -321,6 +346,8 @@ void lgr_exempt_find(void)
 	registered = lgr_libc.atexit(at_exit, &mark, &mark) == 0;
 	if (!lgr_lock(&lgr_lock_registry))
 		return;
+	each_writable(lgr_libc.libc, note_data, NULL);
+	each_writable(lgr_libc.ld_so, note_data, NULL);
 	if (registered)
 		place.exit_functions = only_word(lgr_libc.libc, is_exit_list, &mark,
 						 "__exit_funcs");
@@ -437,6 +464,19 @@ static void add_fork_handlers(void)
 	}
 }
 
+/* Kept from look to look: zeroing it anew would be a sixth of a small look. */
+static bool make_room(size_t n)
+{
+	if (n <= exempt.max)
+		return true;
+	lgr_arena_free(exempt.list, exempt.max * sizeof(*exempt.list));
+	exempt.max = 0;
+	exempt.list = lgr_arena_alloc(2 * n * sizeof(*exempt.list));
+	if (exempt.list)
+		exempt.max = 2 * n;
+	return exempt.list;
+}
+
 bool lgr_exempt_begin(void)
 {
 	const struct lgr_object *object = NULL;
@@ -444,10 +484,8 @@ bool lgr_exempt_begin(void)
 
 	exempt.n = 0;
 	exempt.full = false;
-	exempt.max = objects * 2 + SPARE;
-	exempt.list = lgr_arena_alloc(exempt.max * sizeof(*exempt.list));
 	stacks.n = 0;
-	if (!exempt.list)
+	if (!make_room(objects * 2 + SPARE))
 		return false;
 	add_maps();
 	while ((object = lgr_registry_next(object)))
@@ -592,13 +630,6 @@ bool lgr_exempt_done(void)
 		sift(list, 0, n);
 	}
 	return !exempt.full;
-}
-
-void lgr_exempt_end(void)
-{
-	lgr_arena_free(exempt.list, exempt.max * sizeof(*exempt.list));
-	exempt.list = NULL;
-	exempt.n = exempt.max = 0;
 }
 
 /* The last one that begins at or below: none is inside another. */

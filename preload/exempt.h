@@ -45,14 +45,12 @@ void lgr_exempt_find(void);
  * lgr_exempt_threads: what they have, when the others are stopped. Fills in the span of the objects'
  * thread-local storage in w. Returns false when such storage cannot be found.
  * lgr_exempt_stack: the part of a stack that is dead: [lo, sp). lgr_exempt_done: no more.
- * lgr_exempt_end: forgets it all.
  * The caller holds the loads' lock and lgr_lock_registry.
  */
 bool lgr_exempt_begin(void);
 bool lgr_exempt_threads(struct lgr_words *w);
 void lgr_exempt_stack(uint32_t tid, uintptr_t sp);
 bool lgr_exempt_done(void);
-void lgr_exempt_end(void);
 
 /* What is exempt at an address; NULL: nothing. */
 const struct lgr_exempt *lgr_exempt_at(uintptr_t address);

@@ -121,12 +121,12 @@ void lgr_before___cxa_finalize(void *inside)
 int sigaltstack(const stack_t *restrict new, stack_t *restrict old)
 {
 	bool ready = lgr_ready();
-	int (*real)(const stack_t *, stack_t *) = (int (*)(const stack_t *,
-							    stack_t *))lgr_real[LGR_REAL_sigaltstack];
+	int (*real)(const stack_t *, stack_t *) =
+		(int (*)(const stack_t *, stack_t *))lgr_real[LGR_REAL_sigaltstack];
 	int entry = -1, r;
 
 	if (ready && new)
-		entry = lgr_kernel_altstack(new->ss_flags & SS_DISABLE ? NULL : new->ss_sp);
+		entry = lgr_kernel_altstack(new->ss_flags &SS_DISABLE ? NULL : new->ss_sp);
 	r = real(new, old);
 	if (entry >= 0)
 		lgr_kernel_altstack_done(entry, r == 0);

@@ -40,7 +40,7 @@ struct linger_rt {
 
 static struct linger_rt hosts[HOSTS] LGR_BIG;
 static _Atomic uint64_t registered; /* hosts, as bits */
-static uint64_t keepings;   /* so far */
+static uint64_t keepings;	    /* so far */
 
 static uint64_t bit_of(const struct linger_rt *rt)
 {

@@ -22,6 +22,7 @@
 #include "maps.h"
 #include "names.h"
 #include "notice.h"
+#include "quarantine.h"
 #include "reach.h"
 #include "real.h"
 #include "registry.h"
@@ -413,6 +414,8 @@ void lgr_keep_forget(struct lgr_object *object)
 	lgr_group_forget(object);
 	lgr_names_forget(object);
 	lgr_detach_forget(object);
+	if (lgr_safe())
+		lgr_quarantine(object);
 }
 
 void lgr_keep_at_exit(void)

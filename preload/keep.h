@@ -20,7 +20,8 @@
  * function is about to. Outside of any load, the first two also close what has been proven to be
  * unreachable: destructors of the program run then.
  */
-void lgr_keep_before_open(const char *file, const uintptr_t *frame); /* NULL: not in the base namespace, or none */
+void lgr_keep_before_open(const char *file,
+			  const uintptr_t *frame); /* NULL: not in the base namespace, or none */
 
 /*
  * Closes, too, where the program's call may be its last one for the handle, and returns what the real

@@ -106,8 +106,7 @@ static bool take_entry(uint32_t i, uint32_t tid)
 {
 	uint32_t was = atomic_load(&noted[i].tid);
 
-	return (!was || !lives(was)) &&
-	       atomic_compare_exchange_strong(&noted[i].tid, &was, tid);
+	return (!was || !lives(was)) && atomic_compare_exchange_strong(&noted[i].tid, &was, tid);
 }
 
 static uintptr_t own_stack(void)
@@ -181,7 +180,8 @@ static bool each_line(const char *path, void (*visit)(void *arg, const char *lin
 	long n;
 
 	if (fd < 0)
-		return fd == -2; /* ENOENT: this kernel has no such list, or what it is of has gone */
+		return fd ==
+		       -2; /* ENOENT: this kernel has no such list, or what it is of has gone */
 	while ((n = lgr_sys_read(fd, buffer + have, sizeof(buffer) - 1 - have)) > 0) {
 		char *line = buffer, *end;
 
@@ -343,8 +343,8 @@ void lgr_kernel_look_thread(uint32_t tid, lgr_kernel_found *found, void *arg)
 	uintptr_t head = 0;
 	size_t size;
 
-	if (!lgr_blind("robust") && lgr_syscall(__NR_get_robust_list, (long)tid, (long)&head,
-						(long)&size, 0, 0, 0) == 0)
+	if (!lgr_blind("robust") &&
+	    lgr_syscall(__NR_get_robust_list, (long)tid, (long)&head, (long)&size, 0, 0, 0) == 0)
 		tell(&f, head, LGR_PL_ROBUST, 0, tid);
 }
 

@@ -12,7 +12,10 @@
 #include "maps.h"
 #include "words.h"
 
-enum { LOOK_SHARED = 1, LOOK_PRIVATE = 2 }; /* parts of the memory: not copied by fork, and copied */
+enum {
+	LOOK_SHARED = 1,
+	LOOK_PRIVATE = 2
+}; /* parts of the memory: not copied by fork, and copied */
 
 struct look {
 	struct lgr_words words;

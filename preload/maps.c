@@ -226,8 +226,7 @@ static bool visit_flags(void *arg, const char *line)
 	return true;
 }
 
-bool lgr_maps_each_flagged(bool (*visit)(void *arg, const struct lgr_mapping *m,
-					 const char *flags),
+bool lgr_maps_each_flagged(bool (*visit)(void *arg, const struct lgr_mapping *m, const char *flags),
 			   void *arg)
 {
 	struct flagged v = { .visit = visit, .arg = arg };

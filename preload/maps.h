@@ -24,7 +24,7 @@ struct lgr_mapping {
 	uintptr_t lo, hi;
 	int protection; /* PROT_* */
 	bool shared;
-	uint64_t offset, inode; /* of the file; inode 0: anonymous */
+	uint64_t offset, inode;	  /* of the file; inode 0: anonymous */
 	enum lgr_backing backing; /* of lgr_maps_each alone */
 };
 
@@ -46,8 +46,7 @@ bool lgr_maps_each(bool (*visit)(void *arg, const struct lgr_mapping *m), void *
  * The same with the flags of /proc/self/smaps (VmFlags, proc_pid_smaps(5)), which takes a walk over all
  * pages.
  */
-bool lgr_maps_each_flagged(bool (*visit)(void *arg, const struct lgr_mapping *m,
-					 const char *flags),
+bool lgr_maps_each_flagged(bool (*visit)(void *arg, const struct lgr_mapping *m, const char *flags),
 			   void *arg);
 
 /* How many mappings the process has; 0: /proc cannot be read. Same lock. */

@@ -25,7 +25,7 @@
 #include "watch.h"
 
 #define PIECE ((size_t)256 << 10) /* looked at between two looks at the clock */
-#define RED_ZONE 128		  /* below the stack pointer, in use by leaf functions (psABI 3.2.2) */
+#define RED_ZONE 128 /* below the stack pointer, in use by leaf functions (psABI 3.2.2) */
 
 /* ---------------------------------------------------------------------------------- the verdicts */
 
@@ -231,7 +231,7 @@ static void look_at_owned(struct look *l, const struct lgr_object *object)
 static bool reach_needed(struct lgr_object *needed, void *arg)
 {
 	struct look *l = arg;
-	const struct lgr_witness witness = { LGR_PL_OBJECT,  0, l->source->id,	      0, 0, 0,
+	const struct lgr_witness witness = { LGR_PL_OBJECT,  0, l->source->id, 0, 0, 0,
 					     l->source->slot };
 
 	reach(l, needed, LGR_RSN_DEPENDENCY, &witness);
@@ -241,7 +241,7 @@ static bool reach_needed(struct lgr_object *needed, void *arg)
 static void reach_watched(void *arg, uintptr_t held)
 {
 	struct look *l = arg;
-	const struct lgr_witness witness = { LGR_PL_WATCH,  0, l->source->id,	     held, 0, 0,
+	const struct lgr_witness witness = { LGR_PL_WATCH,   0, l->source->id, held, 0, 0,
 					     l->source->slot };
 
 	reach(l, object_of(l, held), LGR_RSN_DEPENDENCY, &witness);
@@ -454,13 +454,13 @@ void lgr_look_end(struct look *l)
 			lgr_reach_unseen(object, l->unseen);
 		lgr_registry_set_flags(object, 0, LGR_FL_SOUGHT);
 	}
-	lgr_exempt_end();
 }
 
 /* ------------------------------------------------------------------------------------- the cost */
 
-#define FIXED 200000u	/* ns: mappings, descriptors, threads */
-#define SLOWEST 1048576 /* ns for a MiB: 1 GB/s; what is taken before anything has been measured: 5 */
+#define FIXED 200000u /* ns: mappings, descriptors, threads */
+#define SLOWEST                                                                                    \
+	1048576 /* ns for a MiB: 1 GB/s; what is taken before anything has been measured: 5 */
 static uint64_t per_mib = 200000;
 
 void lgr_look_count(uint64_t bytes, uint64_t ns, bool unseen)

@@ -15,7 +15,8 @@
 #include "base.h"
 
 /* The interposed functions; the stubs count on this order. */
-#define LGR_INTERPOSED(X) X(dlopen) X(dlmopen) X(dlclose) X(dlsym) X(dlvsym) X(__cxa_finalize) X(sigaltstack)
+#define LGR_INTERPOSED(X)                                                                          \
+	X(dlopen) X(dlmopen) X(dlclose) X(dlsym) X(dlvsym) X(__cxa_finalize) X(sigaltstack)
 
 enum {
 #define X(name) LGR_REAL_##name,
@@ -44,8 +45,8 @@ extern _Atomic bool lgr_real_known;
 	X(trylock, "pthread_mutex_trylock")                                                        \
 	X(lock, "pthread_mutex_lock")                                                              \
 	X(unlock, "pthread_mutex_unlock")                                                          \
-	X(thread_atexit, "__cxa_thread_atexit_impl")  \
-	X(atexit, "__cxa_atexit")                                               \
+	X(thread_atexit, "__cxa_thread_atexit_impl")                                               \
+	X(atexit, "__cxa_atexit")                                                                  \
 	X(dladdr, "dladdr")                                                                        \
 	X(errno_location, "__errno_location")                                                      \
 	X(register_atfork, "__register_atfork")                                                    \
@@ -61,7 +62,7 @@ struct lgr_libc {
 	const char *single_threaded; /* libc's own idea of it (sys/single_threaded.h) */
 	void (*free)(
 		void *); /* the one the loader calls: the first in search order (elf/dl-minimal.c) */
-	struct r_debug *debug; /* ld.so's own, not a program's copy of it */
+	struct r_debug *debug;		/* ld.so's own, not a program's copy of it */
 	const uintptr_t *pointer_guard; /* where it is a variable, not in the thread's block */
 	void *const *stack_end;		/* ld.so's note of where the main thread's stack began */
 	int (*dl_iterate_phdr)(int (*)(struct dl_phdr_info *, size_t, void *), void *);

@@ -12,10 +12,10 @@
 #include "real.h"
 #include "text.h"
 
-#define THREADS_MOST 100000u /* a list that is longer is a ring of something else */
+#define THREADS_MOST 100000u  /* a list that is longer is a ring of something else */
 #define SMALLEST_STACK 16384u /* PTHREAD_STACK_MIN */
 #define ABOVE_DESCRIPTOR ((uintptr_t)1 << 20) /* static TLS there on some machines */
-#define UNALLOCATED UINTPTR_MAX /* TLS_DTV_UNALLOCATED */
+#define UNALLOCATED UINTPTR_MAX		      /* TLS_DTV_UNALLOCATED */
 
 /* What libc exports for libthread_db: {bits, count, offset} for a field (nptl_db/thread_dbP.h). */
 #define FIELDS(X)                                                                                  \
@@ -36,8 +36,9 @@ enum {
 
 static struct {
 	uint32_t at[FIELD_COUNT];
-	uint32_t size;	/* of struct pthread */
-	uint32_t block; /* where it has {block, its size, guard, guard as asked for}; 0: not known yet */
+	uint32_t size; /* of struct pthread */
+	uint32_t
+		block; /* where it has {block, its size, guard, guard as asked for}; 0: not known yet */
 	bool known;
 } fields;
 

@@ -47,8 +47,7 @@ static bool in_objects(const struct lgr_words *w, uintptr_t address)
 
 static bool in_spans(const struct lgr_words *w, uintptr_t address)
 {
-	return in_objects(w, address) ||
-	       address - w->storage_lo < w->storage_hi - w->storage_lo;
+	return in_objects(w, address) || address - w->storage_lo < w->storage_hi - w->storage_lo;
 }
 
 bool lgr_words_means(const struct lgr_words *w, uintptr_t word, uintptr_t *ret_value,
@@ -157,8 +156,9 @@ AVX2 static __m256i matches(const struct pattern *p, __m256i v)
 
 #define BLOCK 16 /* words: two cache lines */
 
-LOOKS __attribute__((target("avx2"))) static void
-look_fast(const struct lgr_words *w, const uint64_t *from, size_t words, uintptr_t at)
+LOOKS __attribute__((target("avx2"))) static void look_fast(const struct lgr_words *w,
+							    const uint64_t *from, size_t words,
+							    uintptr_t at)
 {
 	const struct pattern p = pattern_of(w);
 	size_t i = 0;
@@ -194,7 +194,7 @@ LOOKS static uint64_t load(const uint8_t *from, size_t n)
 	uint64_t word = 0;
 
 	for (size_t i = 0; i < sizeof(word) && i < n; i++)
-		word |= (uint64_t)*(const volatile uint8_t *)(from + i) << 8 * i;
+		word |= (uint64_t) * (const volatile uint8_t *)(from + i) << 8 * i;
 	return word;
 }
 

@@ -23,9 +23,9 @@
 
 /* What is looked for. found is told where, the address that it means, and how. */
 struct lgr_words {
-	uintptr_t lo, hi;	      /* the span of all objects */
+	uintptr_t lo, hi;		  /* the span of all objects */
 	uintptr_t storage_lo, storage_hi; /* that of their thread-local storage; empty: both 0 */
-	uintptr_t guard;	      /* what glibc mangles with */
+	uintptr_t guard;		  /* what glibc mangles with */
 	void (*found)(void *arg, uintptr_t at, uintptr_t value, enum lgr_encoding how);
 	void *arg;
 };
