@@ -359,7 +359,7 @@ void lgr_exempt_find(void)
 
 /* ------------------------------------------------------------------------------- what the loader has */
 
-/* A link map is one block, with the first alias behind it (elf/dl-object.c). */
+/* A link map is one block, with the first alias behind it (elf/dl-object.c); ld.so's is in its own data. */
 static void add_maps(void)
 {
 	const struct lgr_object *object = NULL;
@@ -367,7 +367,8 @@ static void add_maps(void)
 			 (uintptr_t)lgr_libc.self;
 
 	while ((object = lgr_registry_next(object)))
-		add(object->map, object->map + size, NULL);
+		if (lgr_map_of(object) != lgr_libc.ld_so)
+			add(object->map, object->map + size, NULL);
 }
 
 static void add_versions(const struct lgr_object *object)
@@ -538,8 +539,17 @@ static void note_storage(const struct lgr_thread *thread, struct lgr_object *obj
 	add(lo, hi, thread->ended ? NULL : object);
 	if (thread->ended)
 		return;
-	w->storage_lo = w->storage_hi ? lgr_min(w->storage_lo, lo) : lo;
-	w->storage_hi = w->storage_hi > hi ? w->storage_hi : hi;
+	lgr_words_add_storage(w, lo, hi);
+}
+
+/* Of linger's own it has who called last. */
+static void note_own_storage(const struct lgr_thread *thread)
+{
+	uintptr_t lo, slot;
+
+	if (!thread->ended && lgr_threads_storage(thread, lgr_libc.self, &lo, &slot))
+		add(lo, lo + storage_size(lgr_registry_find((uintptr_t)lgr_libc.self, UINT64_MAX)),
+		    NULL);
 }
 
 static void note_thread(void *arg, const struct lgr_thread *thread)
@@ -547,6 +557,7 @@ static void note_thread(void *arg, const struct lgr_thread *thread)
 	struct lgr_object *object = NULL;
 
 	note_stack(thread);
+	note_own_storage(thread);
 	while ((object = lgr_registry_next(object)))
 		if (lgr_is(object, LGR_FL_PROVEN) && lgr_is(object, LGR_FL_TLS))
 			note_storage(thread, object, arg);

@@ -19,11 +19,13 @@ enum {
 
 struct look {
 	struct lgr_words words;
-	uint64_t now, until; /* CLOCK_MONOTONIC */
+	uint64_t now;	/* CLOCK_MONOTONIC */
+	uint64_t until; /* by the clock of that number */
+	int clock;
 	const uintptr_t *frame;
 	const struct lgr_object *self;
 	struct lgr_object *source; /* in what is looked for; NULL: anywhere else */
-	uint64_t bytes, layout;
+	uint64_t bytes, since_clock, layout;
 	uint32_t left; /* objects that nothing has been found for yet */
 	uint32_t threads;
 	unsigned part;
@@ -32,7 +34,7 @@ struct look {
 };
 
 /* In this order. Begin stops the threads, and looks at them and at what the kernel has. */
-void lgr_look_begin(struct look *l, const uintptr_t *frame, uint64_t until);
+void lgr_look_begin(struct look *l, const uintptr_t *frame, uint64_t limit_ns);
 void lgr_look_at_memory(struct look *l, unsigned parts);
 void lgr_look_at_reached(struct look *l);
 void lgr_look_resume(struct look *l);

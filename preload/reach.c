@@ -79,10 +79,14 @@ static struct lgr_object *object_of(const struct look *l, uintptr_t value)
 static void found(void *arg, uintptr_t at, uintptr_t value, enum lgr_encoding how)
 {
 	struct look *l = arg;
-	const struct lgr_exempt *e = lgr_exempt_at(at);
+	struct lgr_object *object = object_of(l, value);
 	struct lgr_witness witness = { LGR_PL_MEMORY, how, at, value, 0, 0, 0 };
 	enum lgr_reason reason = LGR_RSN_MEMORY;
+	const struct lgr_exempt *e;
 
+	if (!is_left(object))
+		return;
+	e = lgr_exempt_at(at);
 	if (e && (!e->owner || e->owner != l->source))
 		return;
 	if (l->source) {
@@ -93,7 +97,7 @@ static void found(void *arg, uintptr_t at, uintptr_t value, enum lgr_encoding ho
 	} else if ((witness.tid = lgr_exempt_thread_of(at))) {
 		reason = LGR_RSN_STACK;
 	}
-	reach(l, object_of(l, value), reason, &witness);
+	reach(l, object, reason, &witness);
 }
 
 /* --------------------------------------------------------------------------------------- memory */
@@ -116,7 +120,11 @@ static void look_at_piece(struct look *l, const uint8_t *from, size_t n, uintptr
 		lgr_words_look_bytes(&l->words, from, n, at);
 	if (l->executable && !lgr_blind("jit"))
 		lgr_words_look_code(&l->words, from, n, at);
-	if (lgr_sys_clock(CLOCK_MONOTONIC) > l->until)
+	l->since_clock += n;
+	if (l->since_clock < PIECE)
+		return;
+	l->since_clock = 0;
+	if (lgr_sys_clock(l->clock) > l->until)
 		lgr_look_failed(l, LGR_UN_TIME);
 }
 
@@ -174,6 +182,9 @@ static bool look_at_mapping(void *arg, const struct lgr_mapping *mapping)
 	if (!m.shared)
 		l->layout = lgr_look_layout(l->layout, &m);
 	if (!(l->part & (m.shared || m.backing == LGR_MEMORY ? LOOK_SHARED : LOOK_PRIVATE)))
+		return true;
+	/* A mapping is one object's; most are of what is being closed. */
+	if (is_left_out(l, m.lo) && is_left_out(l, m.hi - 1))
 		return true;
 	l->executable = m.protection & PROT_EXEC;
 	unseen = lgr_resident_each(&m, look_at_stretch, l);
@@ -368,24 +379,24 @@ static void seek(struct look *l)
 {
 	struct lgr_object *object = NULL;
 
-	l->words.lo = UINTPTR_MAX;
 	while ((object = lgr_registry_next(object))) {
 		if (!lgr_is(object, LGR_FL_PROVEN))
 			continue;
 		lgr_registry_set_flags(object, LGR_FL_SOUGHT, 0);
-		l->words.lo = lgr_min(l->words.lo, object->lo);
-		l->words.hi = l->words.hi > object->hi ? l->words.hi : object->hi;
+		lgr_words_add(&l->words, object->lo, object->hi);
 		l->left++;
 	}
 }
 
-static bool can_see(struct look *l)
+static bool can_see(struct look *l, uint64_t limit_ns)
 {
 	static int valgrind = -1;
 
 	if (valgrind < 0)
 		valgrind = in_valgrind();
 	l->threads = lgr_kernel_threads();
+	l->clock = l->threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
+	l->until = lgr_sys_clock(l->clock) + limit_ns;
 	if (valgrind)
 		lgr_look_failed(l, LGR_UN_VALGRIND);
 	else if (lgr_kernel_filters())
@@ -397,18 +408,17 @@ static bool can_see(struct look *l)
 	return !l->unseen;
 }
 
-void lgr_look_begin(struct look *l, const uintptr_t *frame, uint64_t until)
+void lgr_look_begin(struct look *l, const uintptr_t *frame, uint64_t limit_ns)
 {
 	*l = (struct look){
 		.words = { .guard = lgr_words_guard(), .found = found, .arg = l },
 		.now = lgr_sys_clock(CLOCK_MONOTONIC),
-		.until = until,
 		.frame = frame,
 		.self = lgr_registry_find((uintptr_t)lgr_libc.self, UINT64_MAX),
 		.every_byte = lgr_settings.of[LGR_SET_SCAN].number,
 	};
 	seek(l);
-	if (!l->left || !can_see(l))
+	if (!l->left || !can_see(l, limit_ns))
 		return;
 	if (l->threads > 1) {
 		enum lgr_unseen unseen = lgr_stop_begin(look_at_thread, l);
@@ -496,11 +506,11 @@ uint64_t lgr_reach_cost(void)
 	return FIXED + (resident - lgr_min(files, resident)) * LGR_PAGE / 1024 * per_mib / 1024;
 }
 
-void lgr_reach_look(const uintptr_t *frame, uint64_t until_ns)
+void lgr_reach_look(const uintptr_t *frame, uint64_t limit_ns)
 {
 	struct look l;
 
-	lgr_look_begin(&l, frame, until_ns);
+	lgr_look_begin(&l, frame, limit_ns);
 	lgr_look_at_memory(&l, LOOK_SHARED | LOOK_PRIVATE);
 	lgr_look_at_reached(&l);
 	lgr_look_resume(&l);
@@ -511,14 +521,11 @@ void lgr_reach_look(const uintptr_t *frame, uint64_t until_ns)
 bool lgr_reach_stands(const struct lgr_object *object)
 {
 	const struct lgr_witness *witness = &object->witness;
-	const struct lgr_words only = {
-		.lo = witness->value,
-		.hi = witness->value + 1,
-		.guard = lgr_words_guard(),
-	};
+	struct lgr_words only = { .guard = lgr_words_guard() };
 	enum lgr_encoding how;
 	uintptr_t word, value;
 
+	lgr_words_add(&only, witness->value, witness->value + 1);
 	if (witness->place != LGR_PL_MEMORY || witness->encoding == LGR_EN_RELATIVE ||
 	    !lgr_peek(witness->at, &word, sizeof(word)) ||
 	    !lgr_words_means(&only, word, &value, &how))

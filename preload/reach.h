@@ -22,10 +22,11 @@
  * lgr_reach_look - looks for what leads into the objects with LGR_FL_PROVEN, and takes the flag from
  * each that something leads into: its reason and its witness say what. Stops the other threads while it
  * looks. Where anything cannot be seen, all lose the flag.
- * @frame: where the hook's caller stands (stub.h); @until_ns: CLOCK_MONOTONIC, when to give up.
+ * @frame: where the hook's caller stands (stub.h); @limit_ns: how long a look may take; of this thread's own
+ * time where it is the only one, so that a busy machine does not decide what is proven.
  * The caller holds the loads' lock, for the first time on this thread, and lgr_lock_registry.
  */
-void lgr_reach_look(const uintptr_t *frame, uint64_t until_ns);
+void lgr_reach_look(const uintptr_t *frame, uint64_t limit_ns);
 
 /*
  * lgr_reach_begin - the same for a large process: memory that fork copies is looked at in a forked
@@ -37,7 +38,7 @@ void lgr_reach_look(const uintptr_t *frame, uint64_t until_ns);
  * that have not been opened since. lgr_reach_pending: is there one that has not been collected?
  * Same locks.
  */
-bool lgr_reach_begin(const uintptr_t *frame, uint64_t until_ns);
+bool lgr_reach_begin(const uintptr_t *frame, uint64_t limit_ns);
 bool lgr_reach_collect(void);
 bool lgr_reach_pending(void);
 

@@ -88,7 +88,7 @@ void lgr_safe_at_call(const uintptr_t *frame, uint32_t depth)
 	} else if (lgr_reach_cost() > budget) {
 		flag_unseen(LGR_UN_TIME);
 	} else {
-		lgr_reach_look(frame, now() + budget);
+		lgr_reach_look(frame, budget);
 		proven = count_proven();
 		add(LGR_N_PROVEN, proven);
 		add(LGR_N_PROVEN_AT_CALL, proven);
@@ -135,9 +135,9 @@ static void look(const uintptr_t *frame)
 	uint64_t budget = lgr_settings.of[LGR_SET_BUDGET].number;
 
 	if (lgr_reach_cost() <= budget)
-		lgr_reach_look(frame, now() + 2 * budget);
+		lgr_reach_look(frame, 2 * budget);
 	else
-		lgr_reach_begin(frame, now() + PAUSE);
+		lgr_reach_begin(frame, PAUSE);
 }
 
 void lgr_safe_again(const uintptr_t *frame)

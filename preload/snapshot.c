@@ -113,7 +113,8 @@ static _Noreturn void look_in_child(struct look *l)
 {
 	lgr_syscall(__NR_close_range, 0, UINT32_MAX, 0, 0, 0, 0);
 	l->stopped = false;
-	l->until = lgr_sys_clock(CLOCK_MONOTONIC) + PATIENCE;
+	l->clock = CLOCK_MONOTONIC;
+	l->until = lgr_sys_clock(l->clock) + PATIENCE;
 	if (!is_whole(l))
 		lgr_look_failed(l, LGR_UN_SNAPSHOT);
 	lgr_look_at_memory(l, LOOK_PRIVATE);
@@ -162,7 +163,7 @@ static bool fork_child(struct look *l)
 	return false;
 }
 
-bool lgr_reach_begin(const uintptr_t *frame, uint64_t until_ns)
+bool lgr_reach_begin(const uintptr_t *frame, uint64_t limit_ns)
 {
 	struct look l;
 	bool begun;
@@ -175,7 +176,7 @@ bool lgr_reach_begin(const uintptr_t *frame, uint64_t until_ns)
 				lgr_reach_unseen(object, LGR_UN_SPACE);
 		return false;
 	}
-	lgr_look_begin(&l, frame, until_ns);
+	lgr_look_begin(&l, frame, limit_ns);
 	lgr_look_at_memory(&l, LOOK_SHARED);
 	begun = fork_child(&l);
 	lgr_look_resume(&l);

@@ -40,14 +40,50 @@ static uintptr_t demangle(const struct lgr_words *w, uintptr_t word)
 #endif
 }
 
+#define BLOCK_BITS 16 /* 64 KiB, for objects */
+#define STORAGE_BLOCK_BITS 12
+
+static bool has_bit(const uint64_t *bits, uintptr_t block)
+{
+	return bits[block / 64 % 64] >> block % 64 & 1;
+}
+
+static void set_bits(uint64_t *bits, uintptr_t first, uintptr_t last)
+{
+	for (uintptr_t block = first; block <= last && block - first < 4096; block++)
+		bits[block / 64 % 64] |= UINT64_C(1) << block % 64;
+}
+
 static bool in_objects(const struct lgr_words *w, uintptr_t address)
 {
-	return address - w->lo < w->hi - w->lo;
+	return address - w->lo < w->hi - w->lo && has_bit(w->blocks, address >> BLOCK_BITS);
 }
 
 static bool in_spans(const struct lgr_words *w, uintptr_t address)
 {
-	return in_objects(w, address) || address - w->storage_lo < w->storage_hi - w->storage_lo;
+	return in_objects(w, address) ||
+	       (address - w->storage_lo < w->storage_hi - w->storage_lo &&
+		has_bit(w->storage_blocks, address >> STORAGE_BLOCK_BITS));
+}
+
+static void widen(uintptr_t *lo, uintptr_t *hi, uintptr_t new_lo, uintptr_t new_hi)
+{
+	*lo = *hi ? lgr_min(*lo, new_lo) : new_lo;
+	*hi = *hi > new_hi ? *hi : new_hi;
+}
+
+void lgr_words_add(struct lgr_words *w, uintptr_t lo, uintptr_t hi)
+{
+	widen(&w->lo, &w->hi, lo, hi);
+	set_bits(w->blocks, lo >> BLOCK_BITS, (hi - 1) >> BLOCK_BITS);
+}
+
+void lgr_words_add_storage(struct lgr_words *w, uintptr_t lo, uintptr_t hi)
+{
+	if (lo >= hi)
+		return;
+	widen(&w->storage_lo, &w->storage_hi, lo, hi);
+	set_bits(w->storage_blocks, lo >> STORAGE_BLOCK_BITS, (hi - 1) >> STORAGE_BLOCK_BITS);
 }
 
 bool lgr_words_means(const struct lgr_words *w, uintptr_t word, uintptr_t *ret_value,

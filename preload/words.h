@@ -23,9 +23,15 @@
 
 /* What is looked for. found is told where, the address that it means, and how. */
 struct lgr_words {
-	uintptr_t lo, hi;		  /* the span of all objects */
+	uintptr_t lo, hi; /* the span of all objects; empty: both 0 */
+
 	uintptr_t storage_lo, storage_hi; /* that of their thread-local storage; empty: both 0 */
-	uintptr_t guard;		  /* what glibc mangles with */
+	/*
+	 * Bits of the blocks, modulo their number, in which there are some: between two objects may stand
+	 * others, and between two pieces of storage much of a heap.
+	 */
+	uint64_t blocks[64], storage_blocks[64];
+	uintptr_t guard; /* what glibc mangles with */
 	void (*found)(void *arg, uintptr_t at, uintptr_t value, enum lgr_encoding how);
 	void *arg;
 };
@@ -41,6 +47,10 @@ void lgr_words_look_bytes(const struct lgr_words *w, const void *from, size_t n,
 
 /* Distances in code: calls, jumps, and what is addressed relative to the next instruction. */
 void lgr_words_look_code(const struct lgr_words *w, const void *from, size_t n, uintptr_t at);
+
+/* Adds an object's range, a piece of thread-local storage. */
+void lgr_words_add(struct lgr_words *w, uintptr_t lo, uintptr_t hi);
+void lgr_words_add_storage(struct lgr_words *w, uintptr_t lo, uintptr_t hi);
 
 /* What one word means, by an encoding; false: nothing in the spans. */
 bool lgr_words_means(const struct lgr_words *w, uintptr_t word, uintptr_t *ret_value,
