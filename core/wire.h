@@ -233,7 +233,7 @@ enum lgr_encoding {
 	X(PROC, "proc", "/proc/self cannot be read")                                               \
 	X(STOP, "stop", "the other threads could not be stopped (a debugger, or no permission)")   \
 	X(STOP_TIME, "stop-time", "a thread did not stop in time (it may be inside vfork)")        \
-	X(SECCOMP, "seccomp", "a system-call filter is installed")                                 \
+	X(SECCOMP, "seccomp", "a system-call filter might kill the process for looking")           \
 	X(VALGRIND, "valgrind", "the program runs in valgrind")                                    \
 	X(SPACE, "space", "there is no room for the notes a look takes")                           \
 	X(FORK, "fork", "no snapshot could be made")                                               \

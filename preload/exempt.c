@@ -11,6 +11,7 @@
 
 #include "arena.h"
 #include "elf.h"
+#include "filter.h"
 #include "lock.h"
 #include "log.h"
 #include "pages.h"
@@ -334,6 +335,17 @@ static void find_tables(void)
 	place.tables[1] = is_table(before) ? before : is_table(behind) ? behind : 0;
 }
 
+static void find_all(const char *mark)
+{
+	each_writable(lgr_libc.libc, note_data, NULL);
+	each_writable(lgr_libc.ld_so, note_data, NULL);
+	if (mark)
+		place.exit_functions = only_word(lgr_libc.libc, is_exit_list, mark, "__exit_funcs");
+	place.fork_handlers = only_word(lgr_libc.libc, is_fork_handlers,
+					(const void *)lgr_fork_before, "fork_handlers");
+	find_versions();
+}
+
 void lgr_exempt_find(void)
 {
 	static _Atomic bool begun;
@@ -346,14 +358,8 @@ void lgr_exempt_find(void)
 	registered = lgr_libc.atexit(at_exit, &mark, &mark) == 0;
 	if (!lgr_lock(&lgr_lock_registry))
 		return;
-	each_writable(lgr_libc.libc, note_data, NULL);
-	each_writable(lgr_libc.ld_so, note_data, NULL);
-	if (registered)
-		place.exit_functions = only_word(lgr_libc.libc, is_exit_list, &mark,
-						 "__exit_funcs");
-	place.fork_handlers = only_word(lgr_libc.libc, is_fork_handlers, lgr_fork_before,
-					"fork_handlers");
-	find_versions();
+	if (lgr_filter_allows())
+		find_all(registered ? &mark : NULL);
 	lgr_unlock(&lgr_lock_registry);
 }
 

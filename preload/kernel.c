@@ -8,7 +8,6 @@
 #include "kernel.h"
 
 #include <asm/ioctls.h>
-#include <linux/prctl.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -31,11 +30,6 @@ static void tell(const struct finder *f, uintptr_t value, enum lgr_place place, 
 		 uint32_t tid)
 {
 	f->found(f->arg, value, place, at, tid);
-}
-
-bool lgr_kernel_filters(void)
-{
-	return lgr_syscall(__NR_prctl, PR_GET_SECCOMP, 0, 0, 0, 0, 0) != 0;
 }
 
 /* Its directory has a link for each thread, besides "." and "..". */

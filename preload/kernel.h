@@ -28,9 +28,6 @@ typedef void lgr_kernel_found(void *arg, uintptr_t value, enum lgr_place place, 
 enum lgr_unseen lgr_kernel_look(lgr_kernel_found *found, void *arg);
 void lgr_kernel_look_thread(uint32_t tid, lgr_kernel_found *found, void *arg);
 
-/* A system-call filter may kill whoever asks the kernel for what a look takes: is there one? */
-bool lgr_kernel_filters(void);
-
 /* Threads of this process, 0: /proc cannot be read. */
 uint32_t lgr_kernel_threads(void);
 

@@ -9,6 +9,7 @@
 #include "reach.h"
 
 #include "environment.h"
+#include "filter.h"
 #include "group.h"
 #include "kernel.h"
 
@@ -399,7 +400,7 @@ static bool can_see(struct look *l, uint64_t limit_ns)
 	l->until = lgr_sys_clock(l->clock) + limit_ns;
 	if (valgrind)
 		lgr_look_failed(l, LGR_UN_VALGRIND);
-	else if (lgr_kernel_filters())
+	else if (!lgr_filter_allows())
 		lgr_look_failed(l, LGR_UN_SECCOMP);
 	else if (!l->threads)
 		lgr_look_failed(l, LGR_UN_PROC);
@@ -468,7 +469,8 @@ void lgr_look_end(struct look *l)
 
 /* ------------------------------------------------------------------------------------- the cost */
 
-#define FIXED 200000u /* ns: mappings, descriptors, threads */
+#define FIXED 200000u	/* ns: mappings, descriptors, signals */
+#define STOPPING 25000u /* ns: a thread */
 #define SLOWEST                                                                                    \
 	1048576 /* ns for a MiB: 1 GB/s; what is taken before anything has been measured: 5 */
 static uint64_t per_mib = 200000;
@@ -490,7 +492,8 @@ uint64_t lgr_reach_cost(void)
 {
 	char text[128] = "";
 	const char *s = text;
-	uint64_t all = 0, resident = 0, files = 0;
+	uint64_t all = 0, resident = 0, files = 0, cost = FIXED;
+	uint32_t threads = lgr_kernel_threads();
 	int fd = lgr_sys_openat("/proc/self/statm", O_RDONLY, 0);
 
 	if (fd < 0)
@@ -503,7 +506,9 @@ uint64_t lgr_reach_cost(void)
 		lgr_number(&s, &files);
 	}
 	lgr_sys_close(fd);
-	return FIXED + (resident - lgr_min(files, resident)) * LGR_PAGE / 1024 * per_mib / 1024;
+	if (threads > 1)
+		cost += threads * STOPPING;
+	return cost + (resident - lgr_min(files, resident)) * LGR_PAGE / 1024 * per_mib / 1024;
 }
 
 void lgr_reach_look(const uintptr_t *frame, uint64_t limit_ns)

@@ -8,6 +8,7 @@
 
 #include "close.h"
 #include "environment.h"
+#include "filter.h"
 #include "host.h"
 #include "reach.h"
 #include "region.h"
@@ -146,7 +147,7 @@ void lgr_safe_again(const uintptr_t *frame)
 	uint32_t before, proven;
 
 	if (!lgr_safe() || !atomic_load_explicit(&lgr_region.kept, memory_order_relaxed) ||
-	    begun < again.next_ns)
+	    begun < again.next_ns || !lgr_filter_allows())
 		return;
 	if (lgr_reach_pending()) {
 		before = count_proven();

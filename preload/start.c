@@ -10,6 +10,7 @@
 
 #include "environment.h"
 #include "fields.h"
+#include "filter.h"
 #include "keep.h"
 #include "loader.h"
 #include "log.h"
@@ -71,8 +72,10 @@ static enum lgr_reason start(char **envp)
 	/* 5. The loader's private lock and fields. */
 	lgr_loader_find_lock();
 	lgr_fields_find();
-	if (lgr_safe())
+	if (lgr_safe()) {
 		lgr_threads_find();
+		lgr_filter_find();
+	}
 	/* 6. What is loaded already. */
 	lgr_registry_gone = lgr_keep_forget;
 	lgr_look_first();
