@@ -41,7 +41,7 @@ void lgr_look_resume(struct look *l);
 void lgr_look_end(struct look *l);
 
 void lgr_look_failed(struct look *l, enum lgr_unseen unseen);
-void lgr_look_count(uint64_t bytes, uint64_t ns, bool unseen);
+void lgr_look_count(uint64_t bytes, uint64_t ns, enum lgr_unseen unseen);
 
 /* A sum over private mappings, by which a copy is compared with what was copied. */
 static inline uint64_t lgr_look_layout(uint64_t sum, const struct lgr_mapping *m)

@@ -166,6 +166,15 @@ static bool is_blind_to(const struct lgr_mapping *m)
 	return lgr_blind("anonymous") && m->backing == LGR_ANONYMOUS;
 }
 
+/* A mapping is one object's, most of them of what is being closed; or linger's log, or its memory. */
+static bool is_whole_left_out(const struct look *l, const struct lgr_mapping *m)
+{
+	const struct lgr_exempt *e = lgr_exempt_at(m->lo);
+
+	return (e && !e->owner && m->hi <= e->hi) ||
+	       (is_left_out(l, m->lo) && is_left_out(l, m->hi - 1));
+}
+
 static bool look_at_mapping(void *arg, const struct lgr_mapping *mapping)
 {
 	struct look *l = arg;
@@ -184,8 +193,7 @@ static bool look_at_mapping(void *arg, const struct lgr_mapping *mapping)
 		l->layout = lgr_look_layout(l->layout, &m);
 	if (!(l->part & (m.shared || m.backing == LGR_MEMORY ? LOOK_SHARED : LOOK_PRIVATE)))
 		return true;
-	/* A mapping is one object's; most are of what is being closed. */
-	if (is_left_out(l, m.lo) && is_left_out(l, m.hi - 1))
+	if (is_whole_left_out(l, &m))
 		return true;
 	l->executable = m.protection & PROT_EXEC;
 	unseen = lgr_resident_each(&m, look_at_stretch, l);
@@ -469,13 +477,37 @@ void lgr_look_end(struct look *l)
 
 /* ------------------------------------------------------------------------------------- the cost */
 
-#define FIXED 200000u	/* ns: mappings, descriptors, signals */
-#define STOPPING 25000u /* ns: a thread */
-#define SLOWEST                                                                                    \
-	1048576 /* ns for a MiB: 1 GB/s; what is taken before anything has been measured: 5 */
-static uint64_t per_mib = 200000;
+#define STOPPING 25000u	 /* ns: a thread */
+#define LEAST 50000u	 /* ns: a look at nothing */
+#define SLOWEST 1000000u /* ns for a MiB */
+#define MEASURED 4	 /* MiB: a look at less says little about the speed */
 
-void lgr_look_count(uint64_t bytes, uint64_t ns, bool unseen)
+/* What looks have taken, in ns: mappings, descriptors, signals; and a MiB. */
+static struct {
+	uint64_t fixed, per_mib;
+} speed = { 200000, 200000 };
+
+static void measure(uint64_t bytes, uint64_t ns, enum lgr_unseen unseen)
+{
+	uint64_t mib = bytes >> 20, rest = ns - lgr_min(ns, bytes / 1024 * speed.per_mib / 1024);
+
+	if (unseen == LGR_UN_TIME) {
+		speed.fixed = 2 * ns; /* not again, until that has been forgotten */
+	} else if (!unseen) {
+		if (mib >= MEASURED)
+			speed.per_mib = lgr_min((speed.per_mib + ns / mib) / 2, (uint64_t)SLOWEST);
+		speed.fixed = (3 * speed.fixed + rest) / 4;
+		if (speed.fixed < LEAST)
+			speed.fixed = LEAST;
+	}
+}
+
+void lgr_reach_forgo(void)
+{
+	speed.fixed -= speed.fixed / 16;
+}
+
+void lgr_look_count(uint64_t bytes, uint64_t ns, enum lgr_unseen unseen)
 {
 	lgr_count(LGR_N_SCANS);
 	if (unseen)
@@ -483,8 +515,6 @@ void lgr_look_count(uint64_t bytes, uint64_t ns, bool unseen)
 	lgr_region.counter[LGR_N_SCANNED_BYTES] += bytes;
 	lgr_region.counter[LGR_N_SCAN_NS] += ns;
 	keep_longest(LGR_N_LONGEST_SCAN_NS, ns);
-	if (bytes >> 20 >= 4)
-		per_mib = lgr_min((per_mib + ns / (bytes >> 20)) / 2, (uint64_t)SLOWEST);
 }
 
 /* What is resident and no file's, by /proc/self/statm: pages in all, resident, of files. */
@@ -492,7 +522,7 @@ uint64_t lgr_reach_cost(void)
 {
 	char text[128] = "";
 	const char *s = text;
-	uint64_t all = 0, resident = 0, files = 0, cost = FIXED;
+	uint64_t all = 0, resident = 0, files = 0, cost = speed.fixed;
 	uint32_t threads = lgr_kernel_threads();
 	int fd = lgr_sys_openat("/proc/self/statm", O_RDONLY, 0);
 
@@ -508,11 +538,13 @@ uint64_t lgr_reach_cost(void)
 	lgr_sys_close(fd);
 	if (threads > 1)
 		cost += threads * STOPPING;
-	return cost + (resident - lgr_min(files, resident)) * LGR_PAGE / 1024 * per_mib / 1024;
+	return cost +
+	       (resident - lgr_min(files, resident)) * LGR_PAGE / 1024 * speed.per_mib / 1024;
 }
 
 void lgr_reach_look(const uintptr_t *frame, uint64_t limit_ns)
 {
+	uint64_t ns;
 	struct look l;
 
 	lgr_look_begin(&l, frame, limit_ns);
@@ -520,7 +552,9 @@ void lgr_reach_look(const uintptr_t *frame, uint64_t limit_ns)
 	lgr_look_at_reached(&l);
 	lgr_look_resume(&l);
 	lgr_look_end(&l);
-	lgr_look_count(l.bytes, lgr_sys_clock(CLOCK_MONOTONIC) - l.now, l.unseen);
+	ns = lgr_sys_clock(CLOCK_MONOTONIC) - l.now;
+	lgr_look_count(l.bytes, ns, l.unseen);
+	measure(l.bytes, ns, l.unseen);
 }
 
 bool lgr_reach_stands(const struct lgr_object *object)

@@ -48,8 +48,12 @@ void lgr_reach_forked(void);
 /* Does the witness still stand where it was seen? Only of LGR_PL_MEMORY; costs one read. */
 bool lgr_reach_stands(const struct lgr_object *object);
 
-/* Nanoseconds that a look would take, by the size of the process and how fast looks have been. */
+/*
+ * Nanoseconds that a look would take, by the size of the process and how fast looks have been. One that
+ * is forgone because of that makes the next one a little more likely.
+ */
 uint64_t lgr_reach_cost(void);
+void lgr_reach_forgo(void);
 
 /* Sets reason and witness of what cannot be looked for. */
 void lgr_reach_unseen(struct lgr_object *object, enum lgr_unseen unseen);

@@ -87,6 +87,7 @@ void lgr_safe_at_call(const uintptr_t *frame, uint32_t depth)
 	if (depth != 1) {
 		flag_unseen(LGR_UN_LOADING);
 	} else if (lgr_reach_cost() > budget) {
+		lgr_reach_forgo();
 		flag_unseen(LGR_UN_TIME);
 	} else {
 		lgr_reach_look(frame, budget);
