@@ -19,8 +19,8 @@ enum {
 
 struct look {
 	struct lgr_words words;
-	uint64_t now;	/* CLOCK_MONOTONIC */
-	uint64_t until; /* by the clock of that number */
+	uint64_t now;	       /* CLOCK_MONOTONIC */
+	uint64_t begun, until; /* by this clock; 0: it did not come to that */
 	int clock;
 	const uintptr_t *frame;
 	const struct lgr_object *self;

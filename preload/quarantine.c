@@ -10,7 +10,8 @@
 #include "sys.h"
 
 #define RANGES 256
-#define MOST ((uint64_t)1 << 30) /* bytes; neighbours are one mapping of the kernel's */
+#define MOST ((uint64_t)256 << 20)   /* bytes; neighbours are one mapping of the kernel's */
+#define LARGEST ((uint64_t)16 << 20) /* of a range, which is given back as a whole */
 #define RLIMIT_AS_ 9
 
 static struct {
@@ -31,6 +32,17 @@ static void give_back_oldest(void)
 	ranges.n--;
 }
 
+/* The kernel goes downwards: one after the other is one range. */
+static bool extends_newest(uintptr_t lo, uintptr_t hi)
+{
+	uint32_t i = (ranges.oldest + ranges.n - 1) % RANGES;
+
+	if (!ranges.n || hi != ranges.of[i].lo || ranges.of[i].hi - lo > LARGEST)
+		return false;
+	ranges.of[i].lo = lo;
+	return true;
+}
+
 static void reserve(uintptr_t lo, uintptr_t hi)
 {
 	uint32_t i;
@@ -39,10 +51,12 @@ static void reserve(uintptr_t lo, uintptr_t hi)
 		give_back_oldest();
 	if (!lgr_sys_reserve((void *)lo, hi - lo))
 		return;
+	ranges.bytes += hi - lo;
+	if (extends_newest(lo, hi))
+		return;
 	i = (ranges.oldest + ranges.n++) % RANGES;
 	ranges.of[i].lo = lo;
 	ranges.of[i].hi = hi;
-	ranges.bytes += hi - lo;
 }
 
 /* A limit of the address space counts what is reserved, too. */

@@ -405,7 +405,8 @@ static bool can_see(struct look *l, uint64_t limit_ns)
 		valgrind = in_valgrind();
 	l->threads = lgr_kernel_threads();
 	l->clock = l->threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
-	l->until = lgr_sys_clock(l->clock) + limit_ns;
+	l->begun = lgr_sys_clock(l->clock);
+	l->until = l->begun + limit_ns;
 	if (valgrind)
 		lgr_look_failed(l, LGR_UN_VALGRIND);
 	else if (!lgr_filter_allows())
@@ -544,7 +545,6 @@ uint64_t lgr_reach_cost(void)
 
 void lgr_reach_look(const uintptr_t *frame, uint64_t limit_ns)
 {
-	uint64_t ns;
 	struct look l;
 
 	lgr_look_begin(&l, frame, limit_ns);
@@ -552,9 +552,9 @@ void lgr_reach_look(const uintptr_t *frame, uint64_t limit_ns)
 	lgr_look_at_reached(&l);
 	lgr_look_resume(&l);
 	lgr_look_end(&l);
-	ns = lgr_sys_clock(CLOCK_MONOTONIC) - l.now;
-	lgr_look_count(l.bytes, ns, l.unseen);
-	measure(l.bytes, ns, l.unseen);
+	lgr_look_count(l.bytes, lgr_sys_clock(CLOCK_MONOTONIC) - l.now, l.unseen);
+	if (l.begun)
+		measure(l.bytes, lgr_sys_clock(l.clock) - l.begun, l.unseen);
 }
 
 bool lgr_reach_stands(const struct lgr_object *object)

@@ -2,7 +2,8 @@
  * host_turns.c - opens and closes one library after another, each a file of its own.
  *
  * usage: host_turns TIMES LIBRARY FOLDER: copies the library to a new name in the folder for each turn.
- * Prints how many mappings and how many KiB of memory there were at most, at the end of a turn.
+ * Prints how many mappings and how many KiB of memory there were at the end of a turn: at most, and on
+ * the average of all that it looked at.
  * SPDX-License-Identifier: MIT
  */
 #include <fcntl.h>
@@ -51,7 +52,7 @@ static long resident_kib(void)
 
 int main(int argc, char **argv)
 {
-	long times = argc > 1 ? atol(argv[1]) : 0, most_maps = 0, most_kib = 0, n;
+	long times = argc > 1 ? atol(argv[1]) : 0, most = 0, maps = 0, kib = 0, looks = 0, n;
 	char path[4096];
 
 	check(argc == 4, "usage: host_turns TIMES LIBRARY FOLDER");
@@ -63,10 +64,11 @@ int main(int argc, char **argv)
 		if (i % 50)
 			continue;
 		n = lines_of("/proc/self/maps");
-		most_maps = n > most_maps ? n : most_maps;
-		n = resident_kib();
-		most_kib = n > most_kib ? n : most_kib;
+		most = n > most ? n : most;
+		maps += n;
+		kib += resident_kib();
+		looks++;
 	}
-	printf("maps=%ld kib=%ld\n", most_maps, most_kib);
+	printf("most=%ld maps=%ld kib=%ld\n", most, maps / looks, kib / looks);
 	return 0;
 }
