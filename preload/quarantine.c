@@ -10,8 +10,8 @@
 #include "sys.h"
 
 #define RANGES 256
-#define MOST ((uint64_t)256 << 20)   /* bytes; neighbours are one mapping of the kernel's */
-#define LARGEST ((uint64_t)16 << 20) /* of a range, which is given back as a whole */
+#define MOST ((uint64_t)64 << 20)   /* bytes; neighbours are one mapping of the kernel's */
+#define LARGEST ((uint64_t)8 << 20) /* of a range, which is given back as a whole */
 #define RLIMIT_AS_ 9
 
 static struct {
