@@ -8,7 +8,7 @@ STAT() { LS "$@"; }
 
 # -- what is said of what
 standin 'policy 2,holding,numbers,fields 9,hidden'
-is "JSON" "$(STAT --json $PID | sed "s/\"pid\":$PID/P/")" '{P,"policy":"never","holding":true,"objects":3,"loads":30,"kept":1,"kept_bytes":4096,"hidden":1,"detached":1,"calls_dlopen":100,"calls_dlmopen":101,"calls_dlclose":102,"requests":103,"keeps":104,"reopens":105,"closes":106,"unloads":107,"hides":108,"detaches":109,"errors":{"unique-symbols":7,"not-held":1},"fields":{"l_serial":"found","l_direct_opencount":"found","l_tls_dtor_count":"found","l_nodelete_active":"found","l_libname":"found","l_info[DT_SONAME]":"found","l_file_id":"found","l_searchlist":"found","l_initfini":"found","l_global":"not learned yet"}}'
+is "JSON" "$(STAT --json $PID | sed "s/\"pid\":$PID/P/")" '{P,"policy":"never","holding":true,"objects":3,"loads":30,"kept":1,"kept_bytes":4096,"hidden":1,"detached":1,"calls_dlopen":100,"calls_dlmopen":101,"calls_dlclose":102,"requests":103,"keeps":104,"reopens":105,"closes":106,"unloads":107,"hides":108,"detaches":109,"scans":110,"scans_unseen":111,"snapshots":112,"scanned_bytes":113,"scan_ns":114,"longest_scan_ns":115,"longest_pause_ns":116,"proven":117,"proven_at_call":118,"witnessed":119,"errors":{"unique-symbols":7,"not-held":1},"fields":{"l_serial":"found","l_direct_opencount":"found","l_tls_dtor_count":"found","l_nodelete_active":"found","l_libname":"found","l_info[DT_SONAME]":"found","l_file_id":"found","l_searchlist":"found","l_initfini":"found","l_global":"not learned yet"}}'
 is "text" "$(STAT $PID)" 'policy              never
 holding objects     yes
 objects             3, of 30 ever loaded
@@ -24,6 +24,16 @@ closes              106
 unloads             107
 hides               108
 detaches            109
+scans               110
+scans_unseen        111
+snapshots           112
+scanned_bytes       113
+scan_ns             114
+longest_scan_ns     115
+longest_pause_ns    116
+proven              117
+proven_at_call      118
+witnessed           119
 
 l_serial            found
 l_direct_opencount  found
@@ -87,7 +97,7 @@ agrees() {
 number() { grep -o "\"$1\":[0-9]*" json | cut -d: -f2; }
 for i in 1 2 3; do cp "$O/tests/plug_base.so" "p$i.so"; done
 cp "$O/tests/plug_flag_static_tls.so" tls.so
-shim ''
+shim never
 STAT --json $PID > json
 like "nothing called: nothing learned" "$(cat json)" '"holding":false.*"l_tls_dtor_count":"not learned yet"'
 is "nothing is kept" "$(number kept)" 0
@@ -117,6 +127,25 @@ cat "$O/tests/plug_deep.so" > p3.so
 tell "open $TMP/p3.so"
 agrees "a file that changed"
 is "one is hidden" "$(number hidden) $(number hides)" '1 1'
+exec 3>&-
+wait $PID
+
+# One that finds its closes proven, with all the time it takes.
+shim ''
+like "what nobody reaches is closed, unless told otherwise" "$(STAT --json $PID)" '"policy":"safe"'
+exec 3>&-
+wait $PID
+shim safe,budget:60s
+for i in 1 2; do tell "open $TMP/p$i.so"; done
+for i in 2 1; do tell close; done
+agrees "two proven"
+is "proven, both in the call that gave them up" \
+	"$(number proven) $(number proven_at_call) $(number closes) $(number kept)" '2 2 2 0'
+is "a look at each, and all was seen" \
+	"$(number scans) $(number scans_unseen) $(number snapshots) $(number witnessed)" '2 0 0 0'
+ok "something was looked at" test "$(number scanned_bytes)" -gt 4096
+ok "the longest look is one of them" test "$(number longest_scan_ns)" -lt "$(number scan_ns)"
+ok "and none takes no time" test "$(number longest_scan_ns)" -gt 0
 exec 3>&-
 wait $PID
 

@@ -32,6 +32,7 @@ static void nothing_given_is_the_table_s_default(void **state)
 	assert_int_equal(settings.of[LGR_SET_KEPT_MAX].number, 16);
 	assert_int_equal(settings.of[LGR_SET_BUDGET].number, 1000000);
 	assert_int_equal(settings.of[LGR_SET_RETRY].number, 20000000);
+	assert_int_equal(settings.of[LGR_SET_RETRY].upper, 60000000000);
 	assert_int_equal(settings.of[LGR_SET_ARCHIVE_MAX].number, 1u << 30);
 	assert_int_equal(settings.of[LGR_SET_OFF].number, 0);
 	assert_string_equal(settings.of[LGR_SET_LOG].text, "");
@@ -39,10 +40,10 @@ static void nothing_given_is_the_table_s_default(void **state)
 		assert_false(settings.of[i].given);
 }
 
-static void what_is_closed_is_kept_unless_told(void **state)
+static void what_is_reached_is_kept_unless_told(void **state)
 {
 	assert_int_equal(apply(""), 0);
-	assert_int_equal(settings.of[LGR_SET_POLICY].number, LGR_POLICY_NEVER);
+	assert_int_equal(settings.of[LGR_SET_POLICY].number, LGR_POLICY_SAFE);
 	assert_int_equal(settings.of[LGR_SET_REOPEN].number, 0); /* same */
 	assert_int_equal(settings.of[LGR_SET_FRESH].number, 0);	 /* kept */
 	assert_int_equal(apply("policy:off,reopen:fresh,fresh:nodelete,kept_max:0"), 0);
@@ -60,6 +61,8 @@ static void every_word_of_the_table_is_understood(void **state)
 		0);
 	assert_int_equal(settings.of[LGR_SET_POLICY].number, LGR_POLICY_HOST);
 	assert_int_equal(settings.of[LGR_SET_BUDGET].number, 2000);
+	assert_int_equal(settings.of[LGR_SET_RETRY].number, 1000000);
+	assert_int_equal(settings.of[LGR_SET_RETRY].upper, 2000000000);
 	assert_string_equal(settings.of[LGR_SET_TRUST].text, "*x*");
 	assert_int_equal(
 		apply("redirect:f@V=lib.so#g;in=*x,override:*,archive:/d,archive_mode:open,"
@@ -97,6 +100,45 @@ static void a_bad_word_is_named_and_the_others_count(void **state)
 	assert_non_null(strstr(wrong, "[foo|there is no such setting]"));
 	assert_non_null(strstr(wrong, "[policy:foo|"));
 	assert_non_null(strstr(wrong, "[off:1|it takes no value]"));
+}
+
+static void two_times_are_a_lower_and_an_upper_one(void **state)
+{
+	static const char *const wrong_ones[] = {
+		"retry:2s..1999ms",
+		"retry:1s",
+		"retry:1s..",
+		"retry:..1s",
+		"retry:1s.2s",
+		"retry:1s...2s",
+		"retry:1..2",
+		"retry:1s-2s",
+		"retry:1s..2s..3s",
+		"retry:1s..2s ",
+		"retry:1s..99999999999999999999s",
+	};
+
+	assert_int_equal(apply("retry:5us..5us"), 0);
+	assert_int_equal(settings.of[LGR_SET_RETRY].number, 5000);
+	assert_int_equal(settings.of[LGR_SET_RETRY].upper, 5000);
+	assert_int_equal(apply("retry:0ns..18446744073s,budget:7ms"), 0);
+	assert_int_equal(settings.of[LGR_SET_RETRY].number, 0);
+	assert_true(settings.of[LGR_SET_RETRY].upper == UINT64_C(18446744073000000000));
+	assert_int_equal(settings.of[LGR_SET_BUDGET].upper, 0);
+	for (size_t i = 0; i < sizeof(wrong_ones) / sizeof(*wrong_ones); i++) {
+		assert_int_equal(apply(wrong_ones[i]), 1);
+		assert_false(settings.of[LGR_SET_RETRY].given);
+		assert_int_equal(settings.of[LGR_SET_RETRY].number, 20000000);
+		assert_int_equal(settings.of[LGR_SET_RETRY].upper, 60000000000);
+	}
+}
+
+/* The pair of the word before is not left over when a setting is given twice. */
+static void the_last_two_times_win(void **state)
+{
+	assert_int_equal(apply("retry:1s..9s,retry:2s..3s"), 0);
+	assert_int_equal(settings.of[LGR_SET_RETRY].number, 2000000000);
+	assert_int_equal(settings.of[LGR_SET_RETRY].upper, 3000000000);
 }
 
 static void sizes_that_overflow_are_refused(void **state)
@@ -142,18 +184,29 @@ static void the_help_says_what_has_no_effect_yet(void **state)
 	assert_true(lgr_setting_available(LGR_SET_REOPEN));
 	assert_true(lgr_setting_available(LGR_SET_FRESH));
 	assert_true(lgr_setting_available(LGR_SET_KEPT_MAX));
-	assert_false(lgr_setting_available(LGR_SET_BUDGET));
+	assert_true(lgr_setting_available(LGR_SET_BUDGET));
+	assert_true(lgr_setting_available(LGR_SET_RETRY));
+	assert_true(lgr_setting_available(LGR_SET_SCAN));
+	assert_true(lgr_setting_available(LGR_SET_TRUST));
+	assert_true(lgr_setting_available(LGR_SET_LEAKCHECK));
+	assert_false(lgr_setting_available(LGR_SET_SCRUB));
+	assert_false(lgr_setting_available(LGR_SET_REDIRECT));
+	assert_false(lgr_setting_available(LGR_SET_OVERRIDE));
+	assert_false(lgr_setting_available(LGR_SET_ARCHIVE));
+	assert_false(lgr_setting_available(LGR_SET_CONTROL));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_given_is_the_table_s_default),
-		cmocka_unit_test(what_is_closed_is_kept_unless_told),
+		cmocka_unit_test(what_is_reached_is_kept_unless_told),
 		cmocka_unit_test(every_word_of_the_table_is_understood),
 		cmocka_unit_test(the_last_word_wins),
 		cmocka_unit_test(a_backslash_escapes_separators),
 		cmocka_unit_test(a_bad_word_is_named_and_the_others_count),
+		cmocka_unit_test(two_times_are_a_lower_and_an_upper_one),
+		cmocka_unit_test(the_last_two_times_win),
 		cmocka_unit_test(sizes_that_overflow_are_refused),
 		cmocka_unit_test(the_help_names_every_setting),
 		cmocka_unit_test(the_help_says_what_has_no_effect_yet),

@@ -57,6 +57,51 @@ static void prefixes_and_separators(void **state)
 	assert_true(lgr_equal("", "") && !lgr_equal("a", "ab") && !lgr_equal("ab", "a"));
 }
 
+static void a_star_stands_for_anything(void **state)
+{
+	assert_true(lgr_glob("*", "") && lgr_glob("*", "/a/b.so"));
+	assert_true(lgr_glob("**", "") && lgr_glob("a**", "a") && lgr_glob("**a", "xa"));
+	assert_true(lgr_glob("/lib*.so", "/lib.so") && lgr_glob("/lib*.so", "/lib/x/libz.so"));
+	assert_true(lgr_glob("*libz*", "/usr/lib/libz.so.1"));
+	assert_false(lgr_glob("/lib*.so", "/lib.so.1") || lgr_glob("*.so", "/lib.s"));
+	assert_false(lgr_glob("*x", "") || lgr_glob("x*", "ax"));
+}
+
+/* The first place where what follows a star fits need not be the right one. */
+static void a_star_takes_as_much_as_it_must(void **state)
+{
+	assert_true(lgr_glob("*ab", "aab") && lgr_glob("*ab", "abab") && lgr_glob("a*a*a", "aaaa"));
+	assert_true(lgr_glob("*a*bc*d", "xabxbcd") && lgr_glob("*.so.*", "/x.so/y.so.6"));
+	assert_false(lgr_glob("*ab", "aba") || lgr_glob("a*a*a", "aa"));
+	assert_false(lgr_glob("*a*bc*d", "bcad"));
+}
+
+static void a_question_mark_stands_for_one(void **state)
+{
+	assert_true(lgr_glob("?", "a") && lgr_glob("li?z.??", "libz.so") && lgr_glob("?*", "ab"));
+	assert_true(lgr_glob("*?b", "xab") && lgr_glob("?", "?") && lgr_glob("?", "*"));
+	assert_false(lgr_glob("?", "") || lgr_glob("?", "ab") || lgr_glob("?*", ""));
+}
+
+static void all_of_it_must_fit(void **state)
+{
+	assert_true(lgr_glob("", "") && lgr_glob("libz.so", "libz.so"));
+	assert_false(lgr_glob("", "a") || lgr_glob("a", "") || lgr_glob("libz", "libz.so"));
+	assert_false(lgr_glob("libz.so", "libz") || lgr_glob("z.so", "libz.so"));
+	assert_false(lgr_glob("LIBZ", "libz") || lgr_glob("[a]", "a") || lgr_glob("\\*", "x"));
+}
+
+/* Nothing in it takes time that grows faster than the product of the lengths. */
+static void many_stars_end_soon(void **state)
+{
+	char s[2001];
+
+	memset(s, 'a', sizeof(s) - 1);
+	s[sizeof(s) - 1] = '\0';
+	assert_false(lgr_glob("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b", s));
+	assert_true(lgr_glob("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*", s));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -64,6 +109,11 @@ int main(void)
 		cmocka_unit_test(numbers_are_written_in_full),
 		cmocka_unit_test(a_number_too_large_is_no_number),
 		cmocka_unit_test(prefixes_and_separators),
+		cmocka_unit_test(a_star_stands_for_anything),
+		cmocka_unit_test(a_star_takes_as_much_as_it_must),
+		cmocka_unit_test(a_question_mark_stands_for_one),
+		cmocka_unit_test(all_of_it_must_fit),
+		cmocka_unit_test(many_stars_end_soon),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
