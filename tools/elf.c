@@ -312,25 +312,37 @@ static int read_note(const struct image *image, const Elf64_Phdr *p, uint64_t at
 	return 0;
 }
 
+/* Reads the headers of the image that begins at @base; @ret_bias: what its virtual addresses lack. */
+static int image_open(struct image *image, uint64_t base, uint64_t *ret_bias)
+{
+	struct lgr_elf_file kind;
+	int r;
+
+	r = image->read(image->arg, base, &image->head, sizeof(image->head));
+	if (r < 0)
+		return r;
+	if (read_kind(&image->head, &kind) < 0 || kind.foreign)
+		return -ENOEXEC;
+	r = image_read_phdrs(image, base);
+	if (r < 0)
+		return r == -EBADMSG ? -ENOEXEC : r;
+	*ret_bias = base;
+	for (size_t i = 0; i < image->phdrs; i++)
+		if (image->phdr[i].p_type == PT_LOAD && image->phdr[i].p_offset == 0)
+			*ret_bias = base - image->phdr[i].p_vaddr;
+	return 0;
+}
+
 int lgr_elf_find_note(lgr_reader read, void *arg, uint64_t base, const char *name, uint32_t type,
 		      size_t desc_size, uint64_t *ret_at)
 {
 	_cleanup_(image_deinit) struct image image = { .read = read, .arg = arg };
-	struct lgr_elf_file kind;
-	uint64_t bias = base;
+	uint64_t bias;
 	int r;
 
-	r = read(arg, base, &image.head, sizeof(image.head));
+	r = image_open(&image, base, &bias);
 	if (r < 0)
 		return r;
-	if (read_kind(&image.head, &kind) < 0 || kind.foreign)
-		return -ENOEXEC;
-	r = image_read_phdrs(&image, base);
-	if (r < 0)
-		return r == -EBADMSG ? -ENOEXEC : r;
-	for (size_t i = 0; i < image.phdrs; i++)
-		if (image.phdr[i].p_type == PT_LOAD && image.phdr[i].p_offset == 0)
-			bias = base - image.phdr[i].p_vaddr;
 	for (size_t i = 0; i < image.phdrs; i++) {
 		const Elf64_Phdr *p = &image.phdr[i];
 
@@ -339,6 +351,26 @@ int lgr_elf_find_note(lgr_reader read, void *arg, uint64_t base, const char *nam
 		r = read_note(&image, p, bias + p->p_vaddr, name, type, desc_size, ret_at);
 		if (r != -ENOENT)
 			return r;
+	}
+	return -ENOENT;
+}
+
+int lgr_elf_find_segment(lgr_reader read, void *arg, uint64_t base, uint32_t type, uint64_t *ret_at,
+			 uint64_t *ret_size)
+{
+	_cleanup_(image_deinit) struct image image = { .read = read, .arg = arg };
+	uint64_t bias;
+	int r;
+
+	r = image_open(&image, base, &bias);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < image.phdrs; i++) {
+		if (image.phdr[i].p_type != type)
+			continue;
+		*ret_at = bias + image.phdr[i].p_vaddr;
+		*ret_size = image.phdr[i].p_memsz;
+		return 0;
 	}
 	return -ENOENT;
 }

@@ -16,25 +16,9 @@
 
 #define STRING_MAX 65536u /* longest path read from a process */
 
-/* A line of /proc/PID/maps. */
-struct mapping {
-	uint64_t lo, hi; /* [lo, hi) */
-	uint64_t offset, inode;
-};
-
-struct maps {
-	struct mapping *mapping;
-	size_t count, cap;
-};
-
-static void maps_deinit(struct maps *maps)
-{
-	free(maps->mapping);
-}
-
 /* -------------------------------------------------------------------- /proc */
 
-static FILE *open_proc(pid_t pid, const char *file)
+FILE *lgr_proc_file(pid_t pid, const char *file)
 {
 	char path[64];
 
@@ -50,9 +34,30 @@ static int proc_error(int error)
 	return error == EACCES ? -EPERM : -error;
 }
 
-static int read_maps(pid_t pid, struct maps *maps)
+void lgr_maps_deinit(struct lgr_maps *maps)
 {
-	_cleanup_fclose_ FILE *file = open_proc(pid, "maps");
+	for (size_t i = 0; i < maps->count; i++)
+		free(maps->mapping[i].name);
+	free(maps->mapping);
+}
+
+/* Takes a line apart; the name is the caller's then. False: it is no such line. */
+static bool read_mapping(const char *line, struct lgr_mapping *ret)
+{
+	char permissions[5];
+	int name = 0;
+
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %" SCNu64 " %n", &ret->lo,
+		   &ret->hi, permissions, &ret->offset, &ret->inode, &name) != 5)
+		return false;
+	ret->shared = permissions[3] == 's';
+	ret->name = strndup(line + name, strcspn(line + name, "\n"));
+	return true;
+}
+
+int lgr_maps_read(pid_t pid, struct lgr_maps *maps)
+{
+	_cleanup_fclose_ FILE *file = lgr_proc_file(pid, "maps");
 	_cleanup_free_ char *line = NULL;
 	size_t size = 0;
 
@@ -60,24 +65,41 @@ static int read_maps(pid_t pid, struct maps *maps)
 		return proc_error(errno);
 	errno = 0;
 	while (getline(&line, &size, file) > 0) {
-		struct mapping m, *grown;
+		struct lgr_mapping m, *grown;
 
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64 " %*s %" SCNu64, &m.lo,
-			   &m.hi, &m.offset, &m.inode) != 4)
+		if (!read_mapping(line, &m))
 			continue;
 		grown = lgr_grow(maps->mapping, &maps->cap, maps->count, sizeof(m));
-		if (!grown)
+		if (!grown || !m.name) {
+			maps->mapping = grown ? grown : maps->mapping;
+			free(m.name);
 			return -ENOMEM;
+		}
 		maps->mapping = grown;
 		grown[maps->count++] = m;
 	}
 	return ferror(file) ? proc_error(errno) : 0;
 }
 
+const struct lgr_mapping *lgr_maps_find(const struct lgr_maps *maps, uint64_t lo, uint64_t hi)
+{
+	size_t from = 0, to = maps->count;
+
+	while (from < to) { /* the first mapping that ends behind lo */
+		size_t middle = from + (to - from) / 2;
+
+		if (maps->mapping[middle].hi <= lo)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from < maps->count && maps->mapping[from].lo < hi ? &maps->mapping[from] : NULL;
+}
+
 /* A process without a single mapping has ended, or is the kernel's own. */
 static int without_memory(pid_t pid)
 {
-	_cleanup_fclose_ FILE *file = open_proc(pid, "stat");
+	_cleanup_fclose_ FILE *file = lgr_proc_file(pid, "stat");
 	char line[512], *behind;
 
 	if (!file || !fgets(line, sizeof(line), file))
@@ -91,7 +113,7 @@ static int without_memory(pid_t pid)
 
 void lgr_proc_command(pid_t pid, char *buf, size_t n)
 {
-	FILE *file = open_proc(pid, "cmdline");
+	FILE *file = lgr_proc_file(pid, "cmdline");
 	size_t got = 0;
 
 	if (file) {
@@ -106,7 +128,7 @@ void lgr_proc_command(pid_t pid, char *buf, size_t n)
 	buf[got] = '\0';
 	if (got)
 		return;
-	file = open_proc(pid, "comm");
+	file = lgr_proc_file(pid, "comm");
 	if (!file)
 		return;
 	if (fgets(buf, (int)n, file))
@@ -130,8 +152,7 @@ int lgr_proc_read(pid_t pid, uint64_t at, void *buf, size_t n)
 	return (size_t)got == n ? 0 : -EFAULT;
 }
 
-/* lgr_reader over a process; @arg: pid_t *. */
-static int read_process(void *arg, uint64_t at, void *buf, size_t n)
+int lgr_read_process(void *arg, uint64_t at, void *buf, size_t n)
 {
 	const pid_t *pid = arg;
 
@@ -169,7 +190,7 @@ static int read_region(struct lgr_proc *proc, uint64_t base)
 	int64_t distance;
 	int r;
 
-	r = lgr_elf_find_note(read_process, &proc->pid, base, LGR_NOTE_NAME, LGR_NOTE_TYPE,
+	r = lgr_elf_find_note(lgr_read_process, &proc->pid, base, LGR_NOTE_NAME, LGR_NOTE_TYPE,
 			      sizeof(distance), &at);
 	if (r >= 0)
 		r = lgr_proc_read(proc->pid, at, &distance, sizeof(distance));
@@ -194,19 +215,19 @@ static int read_region(struct lgr_proc *proc, uint64_t base)
 
 int lgr_proc_open(pid_t pid, struct lgr_proc *ret)
 {
-	_cleanup_(maps_deinit) struct maps maps = { 0 };
+	_cleanup_(lgr_maps_deinit) struct lgr_maps maps = { 0 };
 	bool starting = false;
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->pid = pid;
-	r = read_maps(pid, &maps);
+	r = lgr_maps_read(pid, &maps);
 	if (r < 0)
 		return r;
 	if (maps.count == 0)
 		return without_memory(pid);
 	for (size_t i = 0; i < maps.count; i++) {
-		const struct mapping *m = &maps.mapping[i];
+		const struct lgr_mapping *m = &maps.mapping[i];
 
 		/* The ELF header of a loaded file; its name may be anything. */
 		if (!m->inode || m->offset)
@@ -387,31 +408,15 @@ static int read_chunk(const struct lgr_proc *proc, uint64_t at, struct lgr_proc_
 	return 0;
 }
 
-/* Is anything of [lo, hi) mapped? @maps ascends. */
-static bool is_mapped(const struct maps *maps, uint64_t lo, uint64_t hi)
-{
-	size_t from = 0, to = maps->count;
-
-	while (from < to) { /* the first mapping that ends behind lo */
-		size_t middle = from + (to - from) / 2;
-
-		if (maps->mapping[middle].hi <= lo)
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	return from < maps->count && maps->mapping[from].lo < hi;
-}
-
 /* Leaves out what is not mapped any more and the process has not noticed yet. */
-static void drop_gone(struct lgr_proc_objects *objects, const struct maps *maps)
+static void drop_gone(struct lgr_proc_objects *objects, const struct lgr_maps *maps)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < objects->count; i++) {
 		struct lgr_proc_object *o = &objects->object[i];
 
-		if (is_mapped(maps, o->object.lo, o->object.hi))
+		if (lgr_maps_find(maps, o->object.lo, o->object.hi))
 			objects->object[kept++] = *o;
 		else
 			object_deinit(o);
@@ -429,7 +434,7 @@ static int by_id(const void *left, const void *right)
 
 int lgr_proc_objects_read(const struct lgr_proc *proc, struct lgr_proc_objects *ret)
 {
-	_cleanup_(maps_deinit) struct maps maps = { 0 };
+	_cleanup_(lgr_maps_deinit) struct lgr_maps maps = { 0 };
 	uint64_t chunks = (proc->region.slots_used + LGR_OBJECT_CHUNK - 1) / LGR_OBJECT_CHUNK;
 	int r = 0;
 
@@ -439,7 +444,7 @@ int lgr_proc_objects_read(const struct lgr_proc *proc, struct lgr_proc_objects *
 			r = read_chunk(proc, proc->region.chunk[i], ret);
 	/* After the objects: one loaded between the two readings must not be left out. */
 	if (r == 0)
-		r = read_maps(proc->pid, &maps);
+		r = lgr_maps_read(proc->pid, &maps);
 	if (r < 0)
 		return r;
 	if (maps.count == 0)

@@ -148,6 +148,13 @@ int lgr_elf_file_read(lgr_reader read, void *arg, struct lgr_elf_file *ret);
 int lgr_elf_find_note(lgr_reader read, void *arg, uint64_t base, const char *name, uint32_t type,
 		      size_t desc_size, uint64_t *ret_at);
 
+/*
+ * lgr_elf_find_segment - finds the first program header of a type in the image that begins at @base.
+ * @ret_at, @ret_size: where it is in memory, and its size there. Returns as lgr_elf_find_note.
+ */
+int lgr_elf_find_segment(lgr_reader read, void *arg, uint64_t base, uint32_t type, uint64_t *ret_at,
+			 uint64_t *ret_size);
+
 /* lgr_elf_file_describe - "64-bit AArch64" and the like, in @buf. */
 const char *lgr_elf_file_describe(const struct lgr_elf_file *elf, char *buf, size_t n);
 
@@ -218,6 +225,8 @@ struct lgr_proc {
  */
 int lgr_proc_open(pid_t pid, struct lgr_proc *ret);
 int lgr_proc_read(pid_t pid, uint64_t at, void *buf, size_t n); /* 0 or a negative errno */
+int lgr_read_process(void *arg, uint64_t at, void *buf, size_t n); /* lgr_reader; @arg: pid_t * */
+FILE *lgr_proc_file(pid_t pid, const char *file); /* opens /proc/PID/FILE; NULL and errno */
 
 /* lgr_proc_open_on - the same, but only of one where linger is on: -ECANCELED (off), -EAGAIN. */
 int lgr_proc_open_on(pid_t pid, struct lgr_proc *ret);
@@ -225,6 +234,26 @@ int lgr_proc_open_on(pid_t pid, struct lgr_proc *ret);
 /* lgr_proc_refuse - says on standard error why there is nothing to show, by the result of the above or of
  * lgr_proc_objects_read. Returns the exit status. */
 int lgr_proc_refuse(const char *who, const struct lgr_proc *proc, int r);
+
+/* A line of /proc/PID/maps. */
+struct lgr_mapping {
+	uint64_t lo, hi; /* [lo, hi) */
+	uint64_t offset, inode;
+	bool shared;
+	char *name; /* "" where it has none */
+};
+
+struct lgr_maps {
+	struct lgr_mapping *mapping; /* ascending */
+	size_t count, cap;
+};
+
+/* lgr_maps_read - adds the mappings of @pid: 0 or a negative errno. The caller deinits in every case. */
+int lgr_maps_read(pid_t pid, struct lgr_maps *maps);
+void lgr_maps_deinit(struct lgr_maps *maps);
+
+/* lgr_maps_find - the first mapping that has something of [lo, hi), or NULL. */
+const struct lgr_mapping *lgr_maps_find(const struct lgr_maps *maps, uint64_t lo, uint64_t hi);
 
 /* A process number: digits, and small enough for a pid. */
 bool lgr_parse_pid(const char *s, pid_t *ret);
