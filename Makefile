@@ -110,7 +110,15 @@ $(O)/tool/%.o: %.c $(O)/.flags
 	$(Q)$(CC) $(BASE) $(WARN) $(DEPS) -DLGR_LIBDIR='"$(libdir)"' $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 $(O)/linger: $(TOOL_OBJ)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+# Asked of the compiler: pkg-config would be one more package.
+TOOL_LIBS = -lunwind-ptrace -lunwind-generic -lunwind -ldw -lelf
+$(O)/tool/libraries: $(O)/.flags
+	@mkdir -p $(@D)
+	@printf '#include <libunwind-ptrace.h>\n#include <elfutils/libdwfl.h>\nint main(void) { return 0; }\n' | \
+		$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ -x c - $(TOOL_LIBS) 2>/dev/null || \
+		{ echo 'make: the command linger needs libunwind and elfutils: install the Debian packages $(TOOL_PACKAGES)' >&2; exit 1; }
+$(TOOL_OBJ): | $(O)/tool/libraries
 
 # ------------------------------------------------------------------- tests
 $(O)/core/%.o: core/%.c $(O)/.flags
@@ -191,7 +199,8 @@ run-all: all $(UNIT) $(STRESS) $(HOSTS) $(PLUGINS)
 
 # Packages stand beside what needs them, one a line.
 packages = $(shell sed 's/\#.*//' $(wildcard $(1)))
-BUILD_PACKAGES = gcc libc6-dev binutils
+TOOL_PACKAGES = libunwind-dev libdw-dev
+BUILD_PACKAGES = gcc libc6-dev binutils $(TOOL_PACKAGES)
 TEST_PACKAGES = $(BUILD_PACKAGES) g++ clang libclang-rt-14-dev libcmocka-dev perl git
 packages-demo:
 	@tests/install.sh $(BUILD_PACKAGES) $(call packages,tools/demo.packages)

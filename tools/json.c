@@ -66,7 +66,10 @@ static void put_string(FILE *out, const char *string, size_t n)
 
 static void put_key(struct lgr_json *j, const char *key)
 {
-	fprintf(j->out, "%s\"%s\":", j->comma ? "," : "", key);
+	if (j->comma)
+		fputc(',', j->out);
+	if (key)
+		fprintf(j->out, "\"%s\":", key);
 	j->comma = true;
 }
 

@@ -15,6 +15,7 @@ static const struct command {
 } commands[] = {
 	{ "run", lgr_cmd_run, "run a program with linger in it" },
 	{ "ls", lgr_cmd_ls, "list the processes that have linger, or the objects of one" },
+	{ "why", lgr_cmd_why, "say what keeps an object in a process" },
 	{ "stat", lgr_cmd_stat, "show what linger does in a process, in numbers" },
 	{ "log", lgr_cmd_log, "show event logs" },
 };

@@ -58,6 +58,7 @@ int lgr_cmd_run(int argc, char **argv);
 int lgr_cmd_ls(int argc, char **argv);
 int lgr_cmd_log(int argc, char **argv);
 int lgr_cmd_stat(int argc, char **argv);
+int lgr_cmd_why(int argc, char **argv);
 
 /* --------------------------------------------------------------------- say.c */
 
@@ -104,7 +105,7 @@ void lgr_json_null(struct lgr_json *j, const char *key);
 void lgr_json_list_begin(struct lgr_json *j, const char *key);
 void lgr_json_list_item(struct lgr_json *j, const char *s);
 void lgr_json_list_end(struct lgr_json *j);
-void lgr_json_object_begin(struct lgr_json *j, const char *key);
+void lgr_json_object_begin(struct lgr_json *j, const char *key); /* NULL: as an item of a list */
 void lgr_json_object_end(struct lgr_json *j);
 
 /*
@@ -224,7 +225,7 @@ struct lgr_proc {
  * negative errno.
  */
 int lgr_proc_open(pid_t pid, struct lgr_proc *ret);
-int lgr_proc_read(pid_t pid, uint64_t at, void *buf, size_t n); /* 0 or a negative errno */
+int lgr_proc_read(pid_t pid, uint64_t at, void *buf, size_t n);	   /* 0 or a negative errno */
 int lgr_read_process(void *arg, uint64_t at, void *buf, size_t n); /* lgr_reader; @arg: pid_t * */
 FILE *lgr_proc_file(pid_t pid, const char *file); /* opens /proc/PID/FILE; NULL and errno */
 
@@ -283,5 +284,146 @@ void lgr_proc_objects_deinit(struct lgr_proc_objects *objects);
 
 /* Its state (enum lgr_state, or any number), but what is open again is live. */
 uint32_t lgr_proc_object_state(const struct lgr_proc_object *o);
+
+/* -------------------------------------------------------------------- view.c */
+
+struct lgr_dwarf;
+
+/* All that is looked at of one process. */
+struct lgr_view {
+	struct lgr_proc proc;
+	struct lgr_proc_objects objects;
+	struct lgr_maps maps;
+	struct lgr_dwarf *dwarf; /* NULL: nothing has a name */
+};
+
+/* lgr_view_open - as lgr_proc_open_on and what follows. The caller deinits in every case. */
+int lgr_view_open(pid_t pid, struct lgr_view *ret);
+void lgr_view_deinit(struct lgr_view *view);
+
+int lgr_view_read(const struct lgr_view *view, uint64_t at, void *buf, size_t n);
+int lgr_view_word(const struct lgr_view *view, uint64_t at, uint64_t *ret);
+
+/* The object one of whose segments has the address, or that has this id, or NULL. */
+const struct lgr_proc_object *lgr_view_object(const struct lgr_view *view, uint64_t at);
+const struct lgr_proc_object *lgr_view_object_by_id(const struct lgr_view *view, uint64_t id);
+
+/* The last part of its path; its soname where it has none. "" where it has neither. */
+const char *lgr_object_name(const struct lgr_proc_object *o);
+
+/* ------------------------------------------------------------------- dwarf.c */
+
+/* lgr_dwarf_create - NULL where there is no memory. @view must stay; NULL may be given to all others. */
+struct lgr_dwarf *lgr_dwarf_create(const struct lgr_view *view);
+void lgr_dwarf_destroy(struct lgr_dwarf *d);
+
+/*
+ * All return 0, or -ENOENT where there is no name (and @buf may hold anything).
+ * lgr_dwarf_symbol - the symbol that has @at in it. @ret_offset: how far in.
+ * lgr_dwarf_section - the section and how far in, as NAME+0xN.
+ * lgr_dwarf_line - the line of source code, as FILE:N.
+ * lgr_dwarf_find - the address of the symbol called @wanted.
+ * lgr_dwarf_tls_symbol - the thread-local variable at @offset of the object's block.
+ */
+int lgr_dwarf_symbol(struct lgr_dwarf *d, const struct lgr_proc_object *o, uint64_t at, char *buf,
+		     size_t n, uint64_t *ret_offset);
+int lgr_dwarf_section(struct lgr_dwarf *d, const struct lgr_proc_object *o, uint64_t at, char *buf,
+		      size_t n);
+int lgr_dwarf_line(struct lgr_dwarf *d, const struct lgr_proc_object *o, uint64_t at, char *buf,
+		   size_t n);
+int lgr_dwarf_find(struct lgr_dwarf *d, const struct lgr_proc_object *o, const char *wanted,
+		   uint64_t *ret_at);
+int lgr_dwarf_tls_symbol(struct lgr_dwarf *d, const struct lgr_proc_object *o, uint64_t offset,
+			 char *buf, size_t n);
+
+/* ------------------------------------------------------------------ unwind.c */
+
+#define LGR_FRAMES_MAX 1024u
+
+struct lgr_frame {
+	uint64_t ip, sp;
+	bool interrupted; /* ip is the next instruction; else one behind a call */
+};
+
+struct lgr_stack {
+	struct lgr_frame *frame; /* the innermost first */
+	size_t count, cap;
+	bool complete; /* the last one is the outermost */
+};
+
+/*
+ * lgr_unwind - the frames of thread @tid, which is stopped meanwhile.
+ * Returns 0; -EPERM (may not be traced, or is already), -ESRCH (it has ended), -ETIMEDOUT (it did not
+ * stop), or another negative errno. The caller deinits in every case.
+ */
+int lgr_unwind(const struct lgr_view *view, pid_t tid, struct lgr_stack *ret);
+void lgr_stack_deinit(struct lgr_stack *stack);
+
+/* ------------------------------------------------------------------ thread.c */
+
+/* A thread as libc has it. */
+struct lgr_thread {
+	pid_t tid;
+	uint64_t at; /* its descriptor, struct pthread */
+};
+
+struct lgr_threads {
+	struct lgr_thread *thread;
+	size_t count, cap;
+	uint64_t size, start; /* of a descriptor, and where its start routine is; 0: unknown */
+	uint64_t dtv, modid;  /* where the vector is in a descriptor, the number in a link map */
+};
+
+/* lgr_threads_read - the threads libc knows; none where it does not say. The caller deinits. */
+void lgr_threads_read(const struct lgr_view *view, struct lgr_threads *ret);
+void lgr_threads_deinit(struct lgr_threads *threads);
+
+/* The thread in whose block of @ret_object @at is, or NULL. @ret_offset: how far in. */
+const struct lgr_thread *lgr_threads_tls(const struct lgr_view *view,
+					 const struct lgr_threads *threads, uint64_t at,
+					 const struct lgr_proc_object **ret_object,
+					 uint64_t *ret_offset);
+
+/* lgr_put_thread - "thread N (NAME)", or that it has ended. */
+void lgr_put_thread(FILE *out, const struct lgr_view *view, pid_t tid);
+
+/* -------------------------------------------------------------------- heap.c */
+
+enum lgr_heap_part { LGR_HEAP_USED, LGR_HEAP_FREE, LGR_HEAP_HEADER, LGR_HEAP_TOP };
+
+/* A chunk of glibc's malloc; lo and size are what its user has. */
+struct lgr_chunk {
+	uint64_t lo, size;
+	enum lgr_heap_part part; /* that the address is in */
+};
+
+/* lgr_heap_find - the chunk at @at in mapping @m: 0, or -ENOENT where none is seen. */
+int lgr_heap_find(const struct lgr_view *view, const struct lgr_mapping *m, uint64_t at,
+		  struct lgr_chunk *ret);
+
+/* ------------------------------------------------------------------- place.c */
+
+/* A place in words. */
+struct lgr_where {
+	char *text; /* NULL: there is no memory for it */
+	size_t size;
+	pid_t thread; /* 0: none */
+	char **frame; /* of its stack, in words, the innermost first */
+	size_t frames;
+	bool says_value; /* text names the code itself: a frame that will be returned to */
+};
+void lgr_where_deinit(struct lgr_where *where);
+
+/* What is at the address @at, whose word means the address @value. */
+void lgr_where_memory(const struct lgr_view *view, uint64_t at, uint64_t value,
+		      struct lgr_where *ret);
+
+/* What the kernel holds: any other place than memory and objects. */
+void lgr_where_kernel(const struct lgr_view *view, const struct lgr_witness *witness,
+		      struct lgr_where *ret);
+
+/* lgr_put_target - OBJECT+0xN (SYMBOL), for an address that belongs to object @o. */
+void lgr_put_target(FILE *out, const struct lgr_view *view, const struct lgr_proc_object *o,
+		    uint64_t value);
 
 #endif
