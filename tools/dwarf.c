@@ -7,6 +7,7 @@
  * separate debug files where gdb does.
  * SPDX-License-Identifier: MIT
  */
+#include <dwarf.h>
 #include <elfutils/libdwfl.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -238,17 +239,46 @@ int lgr_dwarf_tls_symbol(struct lgr_dwarf *d, const struct lgr_proc_object *o, u
 	return -ENOENT;
 }
 
+/* The place in the function itself where what is inlined at @at, an address of @unit's file, is called. */
+static const char *find_call(Dwarf_Die *unit, Dwarf_Addr at, int *ret_line)
+{
+	Dwarf_Attribute attribute;
+	Dwarf_Word file = 0, line = 0;
+	Dwarf_Die *scopes = NULL;
+	Dwarf_Files *files;
+	const char *name = NULL;
+	size_t count;
+	int n = dwarf_getscopes(unit, at, &scopes);
+
+	/* The innermost first; the last call before the function is the one in it. */
+	for (int i = 0; i < n && dwarf_tag(&scopes[i]) != DW_TAG_subprogram; i++) {
+		if (dwarf_tag(&scopes[i]) != DW_TAG_inlined_subroutine)
+			continue;
+		dwarf_formudata(dwarf_attr(&scopes[i], DW_AT_call_file, &attribute), &file);
+		dwarf_formudata(dwarf_attr(&scopes[i], DW_AT_call_line, &attribute), &line);
+	}
+	free(scopes);
+	if (line && dwarf_getsrcfiles(unit, &files, &count) == 0 && file < count)
+		name = dwarf_filesrc(files, file, NULL, NULL);
+	*ret_line = (int)line;
+	return name;
+}
+
 int lgr_dwarf_line(struct lgr_dwarf *d, const struct lgr_proc_object *o, uint64_t at, char *buf,
 		   size_t n)
 {
 	Dwfl_Module *module = module_of(d, o);
-	Dwfl_Line *line = module ? dwfl_module_getsrc(module, at) : NULL;
-	const char *file, *base;
+	Dwarf_Addr bias;
+	Dwarf_Die *unit = module ? dwfl_module_addrdie(module, at, &bias) : NULL;
+	const char *file = NULL, *base;
 	int number = 0, len;
+	Dwfl_Line *line;
 
-	if (!line)
-		return -ENOENT;
-	file = dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL);
+	if (unit)
+		file = find_call(unit, at - bias, &number);
+	line = module && !file ? dwfl_module_getsrc(module, at) : NULL;
+	if (line)
+		file = dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL);
 	if (!file)
 		return -ENOENT;
 	base = strrchr(file, '/');

@@ -128,30 +128,38 @@ static size_t find_frame(const struct lgr_stack *stack, uint64_t at, uint64_t va
 	return *ret_returns ? i + 1 : i;
 }
 
+/* What @at is in the stack of @tid. False, and nothing written: it is not among the frames there are. */
+static bool put_if_frame(FILE *out, const struct lgr_view *view, pid_t tid, uint64_t at,
+			 uint64_t value, struct lgr_where *ret)
+{
+	_cleanup_(lgr_stack_deinit) struct lgr_stack stack = { 0 };
+	bool returns;
+	size_t i;
+
+	if (!tid || lgr_unwind(view, tid, &stack) < 0 || at < stack.frame[0].sp - RED_ZONE)
+		return false;
+	i = find_frame(&stack, at, value, &returns);
+	/* How far the last one goes is not known, unless it is the outermost. */
+	if (i + 1 == stack.count && !stack.complete && !returns)
+		return false;
+	list_frames(view, &stack, ret);
+	if (i >= ret->frames)
+		return false;
+	ret->thread = tid;
+	ret->says_value = returns;
+	lgr_put_thread(out, view, tid);
+	fprintf(out, ", frame %zu of %zu: %s", i + 1, stack.count, ret->frame[i]);
+	return true;
+}
+
 static void put_stack(FILE *out, const struct lgr_view *view, pid_t tid, uint64_t at,
 		      uint64_t value, struct lgr_where *ret)
 {
-	_cleanup_(lgr_stack_deinit) struct lgr_stack stack = { 0 };
-	size_t i;
-	int r;
-
+	if (put_if_frame(out, view, tid, at, value, ret))
+		return;
 	ret->thread = tid;
 	lgr_put_thread(out, view, tid);
-	r = lgr_unwind(view, tid, &stack);
-	if (r < 0) {
-		fprintf(out, ", stack address 0x%" PRIx64, at);
-		return;
-	}
-	list_frames(view, &stack, ret);
-	i = find_frame(&stack, at, value, &ret->says_value);
-	if (at < stack.frame[0].sp - RED_ZONE)
-		fprintf(out, ", below its stack: 0x%" PRIx64, at);
-	else if (i + 1 == stack.count && !stack.complete && !ret->says_value)
-		fprintf(out, ", stack address 0x%" PRIx64 " (frames are known up to number %zu)",
-			at, stack.count);
-	else
-		fprintf(out, ", frame %zu of %zu: %s", i + 1, stack.count,
-			i < ret->frames ? ret->frame[i] : "?");
+	fprintf(out, ", stack address 0x%" PRIx64, at);
 }
 
 /* The stack pointer of a thread that waits in the kernel; 0 where it does not, or that is not said. */
@@ -234,8 +242,8 @@ static bool put_if_stack(FILE *out, const struct lgr_view *view, const struct lg
 	for (size_t i = 0; i < threads->count; i++) {
 		const struct lgr_thread *t = &threads->thread[i];
 
-		if (t->tid != view->proc.pid && t->at > at && t->at < m->hi &&
-		    (!owner || t->at < owner->at))
+		if (t->tid != view->proc.pid && strcmp(m->name, "[heap]") && t->at > at &&
+		    t->at < m->hi && (!owner || t->at < owner->at))
 			owner = t;
 	}
 	if (!owner)
@@ -306,7 +314,7 @@ static bool put_if_heap(FILE *out, const struct lgr_view *view, const struct lgr
 
 static void put_mapping(FILE *out, const struct lgr_mapping *m, uint64_t at)
 {
-	if (m->shared && m->inode)
+	if (m->shared && m->inode && strcmp(m->name, "/dev/zero (deleted)"))
 		fprintf(out, "shared memory 0x%" PRIx64 ", byte 0x%" PRIx64 " of %s", at,
 			at - m->lo + m->offset, m->name);
 	else if (m->shared)
@@ -326,10 +334,9 @@ static void put_memory(FILE *out, const struct lgr_view *view, uint64_t at, uint
 	_cleanup_(lgr_threads_deinit) struct lgr_threads threads = { 0 };
 	const struct lgr_mapping *m = lgr_maps_find(&view->maps, at, at + 1);
 	const struct lgr_proc_object *o = lgr_view_object(view, at);
-	pid_t tid;
 
 	if (!m) {
-		fprintf(out, "memory 0x%" PRIx64 ", which is not mapped any more", at);
+		fprintf(out, "memory 0x%" PRIx64 " (not mapped)", at);
 		return;
 	}
 	if (o) {
@@ -341,10 +348,9 @@ static void put_memory(FILE *out, const struct lgr_view *view, uint64_t at, uint
 	if (put_if_threads(out, view, &threads, at, ret) ||
 	    put_if_stack(out, view, &threads, m, at, value, ret) || put_if_heap(out, view, m, at))
 		return;
-	tid = m->shared || m->inode ? 0 : find_waiting(view, m, at);
-	if (tid)
-		put_stack(out, view, tid, at, value, ret);
-	else
+	/* The stack of a coroutine, if one runs on it. */
+	if (m->shared || m->inode ||
+	    !put_if_frame(out, view, find_waiting(view, m, at), at, value, ret))
 		put_mapping(out, m, at);
 }
 
@@ -410,12 +416,13 @@ static void put_register(FILE *out, uint64_t at)
 static void put_kernel(FILE *out, const struct lgr_view *view, const struct lgr_witness *w,
 		       struct lgr_where *ret)
 {
+	pid_t tid = w->tid ? lgr_thread_here(view, (pid_t)w->tid) : 0;
 	const char *name;
 
 	switch (w->place) {
 	case LGR_PL_REGISTER:
-		ret->thread = (pid_t)w->tid;
-		lgr_put_thread(out, view, (pid_t)w->tid);
+		ret->thread = tid;
+		lgr_put_thread(out, view, tid);
 		fputs(": ", out);
 		put_register(out, w->at);
 		break;
@@ -427,10 +434,10 @@ static void put_kernel(FILE *out, const struct lgr_view *view, const struct lgr_
 		break;
 	case LGR_PL_ALTSTACK:
 	case LGR_PL_ROBUST:
-		ret->thread = (pid_t)w->tid;
+		ret->thread = tid;
 		fputs(w->place == LGR_PL_ROBUST ? "robust list of " : "alternate signal stack of ",
 		      out);
-		lgr_put_thread(out, view, (pid_t)w->tid);
+		lgr_put_thread(out, view, tid);
 		break;
 	case LGR_PL_TIMER: fprintf(out, "timer %" PRIu64, w->at); break;
 	case LGR_PL_EPOLL: fprintf(out, "data of epoll descriptor %" PRIu64, w->at); break;

@@ -116,6 +116,53 @@ static void json_stat(const struct lgr_proc *proc, const struct seen *seen)
 	lgr_json_end(&j);
 }
 
+#define UNIT_TEXT 32
+
+static const char *format_bytes(uint64_t n, char buf[UNIT_TEXT])
+{
+	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB" };
+	double value = (double)n / 1024;
+	size_t i = 0;
+
+	for (; value >= 1024 && i + 1 < sizeof(units) / sizeof(units[0]); i++)
+		value /= 1024;
+	if (n < 1024)
+		snprintf(buf, UNIT_TEXT, "%" PRIu64 " bytes", n);
+	else
+		snprintf(buf, UNIT_TEXT, "%.1f %s", value, units[i]);
+	return buf;
+}
+
+static const char *format_time(uint64_t ns, char buf[UNIT_TEXT])
+{
+	if (ns < 1000)
+		snprintf(buf, UNIT_TEXT, "%" PRIu64 " ns", ns);
+	else if (ns < 1000000)
+		snprintf(buf, UNIT_TEXT, "%.1f us", (double)ns / 1e3);
+	else if (ns < 1000000000)
+		snprintf(buf, UNIT_TEXT, "%.1f ms", (double)ns / 1e6);
+	else
+		snprintf(buf, UNIT_TEXT, "%.1f s", (double)ns / 1e9);
+	return buf;
+}
+
+/* How it was found out what may go: the counters from SCANS to WITNESSED. */
+static void text_scans(const struct lgr_region *region)
+{
+	const _Atomic uint64_t *n = region->counter;
+	char bytes[UNIT_TEXT], time[UNIT_TEXT];
+
+	printf(LABEL "%" PRIu64 "; not everything seen: %" PRIu64 ", in a copy: %" PRIu64 "\n",
+	       "scans", n[LGR_N_SCANS], n[LGR_N_SCANS_UNSEEN], n[LGR_N_SNAPSHOTS]);
+	printf(LABEL "%s in %s\n", "scanned", format_bytes(n[LGR_N_SCANNED_BYTES], bytes),
+	       format_time(n[LGR_N_SCAN_NS], time));
+	printf(LABEL "%s\n", "longest scan", format_time(n[LGR_N_LONGEST_SCAN_NS], time));
+	printf(LABEL "%s\n", "longest pause", format_time(n[LGR_N_LONGEST_PAUSE_NS], time));
+	printf(LABEL "%" PRIu64 "; in the dlclose itself: %" PRIu64 "\n", "proven objects",
+	       n[LGR_N_PROVEN], n[LGR_N_PROVEN_AT_CALL]);
+	printf(LABEL "%" PRIu64 "\n", "witnesses reread", n[LGR_N_WITNESSED]);
+}
+
 static void text_errors(const struct lgr_region *region)
 {
 	bool any = false;
@@ -135,16 +182,21 @@ static void text_stat(const struct lgr_proc *proc, const struct seen *seen)
 {
 	const struct lgr_region *region = &proc->region;
 	const char *holding = region->holding ? "yes" : why_not_held(region);
+	char bytes[UNIT_TEXT];
 
 	printf(LABEL "%s\n", "policy", lgr_policy_name(region->policy));
 	printf(LABEL "%s\n", "holding objects", holding);
 	printf(LABEL "%" PRIu64 ", of %" PRIu64 " ever loaded\n", "objects", region->objects,
 	       region->loads);
-	printf(LABEL "%" PRIu64 ", %" PRIu64 " bytes; hidden: %" PRIu64 ", detached: %" PRIu64 "\n",
-	       "kept objects", seen->kept, seen->kept_bytes, seen->hidden, seen->detached);
+	printf(LABEL "%" PRIu64 ", %s; hidden: %" PRIu64 ", detached: %" PRIu64 "\n",
+	       "kept objects", seen->kept, format_bytes(seen->kept_bytes, bytes), seen->hidden,
+	       seen->detached);
 	putchar('\n');
 	for (size_t i = 0; i < LGR_N_COUNT; i++)
-		printf(LABEL "%" PRIu64 "\n", counter_names[i], region->counter[i]);
+		if (i < LGR_N_SCANS || i > LGR_N_WITNESSED)
+			printf(LABEL "%" PRIu64 "\n", counter_names[i], region->counter[i]);
+	putchar('\n');
+	text_scans(region);
 	putchar('\n');
 	for (size_t i = 0; i < LGR_FIELD_COUNT; i++)
 		printf(LABEL "%s\n", field_names[i], field_status(region, i));
@@ -208,7 +260,7 @@ int lgr_cmd_stat(int argc, char **argv)
 	int c;
 
 	argv[0] = who; /* getopt's messages begin with it */
-	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'j': json = true; break;
 		case 'h': return usage();

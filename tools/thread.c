@@ -7,6 +7,7 @@
  * its length is bounded, and what is found is only used where it agrees with what was looked for.
  * SPDX-License-Identifier: MIT
  */
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
@@ -57,7 +58,7 @@ static void read_list(const struct lgr_view *view, uint64_t head, uint64_t list,
 			return;
 		if (number <= 0) /* it has ended */
 			continue;
-		thread.tid = number;
+		thread.tid = lgr_thread_here(view, number);
 		grown = lgr_grow(threads->thread, &threads->cap, threads->count, sizeof(thread));
 		if (!grown)
 			return;
@@ -146,9 +147,46 @@ const struct lgr_thread *lgr_threads_tls(const struct lgr_view *view,
 	return NULL;
 }
 
+/* The number by which thread @name of /proc/PID/task calls itself: the last of its namespaces' ones. */
+static pid_t own_number(const struct lgr_view *view, const char *name)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	char path[300], line[256], *last;
+
+	snprintf(path, sizeof(path), "task/%s/status", name);
+	file = lgr_proc_file(view->proc.pid, path);
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, "NSpid:", 6))
+			continue;
+		last = strrchr(line, '\t');
+		return last ? (pid_t)strtol(last, NULL, 10) : 0;
+	}
+	return 0;
+}
+
+pid_t lgr_thread_here(const struct lgr_view *view, pid_t tid)
+{
+	char path[64];
+	struct dirent *entry;
+	pid_t found = tid, here;
+	DIR *tasks;
+
+	if ((pid_t)view->proc.region.pid == view->proc.pid)
+		return tid;
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)view->proc.pid);
+	tasks = opendir(path);
+	while (tasks && found == tid && (entry = readdir(tasks)))
+		if (lgr_parse_pid(entry->d_name, &here) && own_number(view, entry->d_name) == tid)
+			found = here;
+	if (tasks)
+		closedir(tasks);
+	return found;
+}
+
 void lgr_put_thread(FILE *out, const struct lgr_view *view, pid_t tid)
 {
-	char file[64], name[64] = "";
+	char file[64], name[64];
+	size_t n;
 	FILE *comm;
 
 	snprintf(file, sizeof(file), "task/%d/comm", (int)tid);
@@ -158,8 +196,7 @@ void lgr_put_thread(FILE *out, const struct lgr_view *view, pid_t tid)
 		fputs(" (ended)", out);
 		return;
 	}
-	if (fgets(name, sizeof(name), comm))
-		name[strcspn(name, "\n")] = '\0';
+	n = fread(name, 1, sizeof(name), comm); /* any bytes, then a line feed */
 	fclose(comm);
-	fprintf(out, " (%s)", name);
+	fprintf(out, " (%.*s)", (int)(n ? n - 1 : 0), name);
 }

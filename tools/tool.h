@@ -384,6 +384,9 @@ const struct lgr_thread *lgr_threads_tls(const struct lgr_view *view,
 					 const struct lgr_proc_object **ret_object,
 					 uint64_t *ret_offset);
 
+/* lgr_thread_here - our number of the thread that calls itself @tid: it may be in another namespace. */
+pid_t lgr_thread_here(const struct lgr_view *view, pid_t tid);
+
 /* lgr_put_thread - "thread N (NAME)", or that it has ended. */
 void lgr_put_thread(FILE *out, const struct lgr_view *view, pid_t tid);
 

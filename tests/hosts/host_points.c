@@ -33,7 +33,8 @@ static int thread_number(void)
 
 static void says(const char *name, const volatile void *word, uintptr_t value, int tid)
 {
-	printf("%s %#lx %#lx %d\n", name, (unsigned long)(uintptr_t)word, (unsigned long)value, tid);
+	printf("%s %#lx %#lx %d\n", name, (unsigned long)(uintptr_t)word, (unsigned long)value,
+	       tid);
 }
 
 static void points(const char *name, volatile uintptr_t *word, int tid)
@@ -59,10 +60,11 @@ static __attribute__((noinline)) void holds(void)
 }
 
 /* The thread's own word, in storage of two kinds; then one on its stack. */
-static void *holding(void *unused)
+static void *holding(void *arg)
 {
 	uintptr_t *chunk = malloc(200);
 
+	(void)arg;
 	pthread_setname_np(pthread_self(), "a\nholder");
 	points("tls-thread", &in_tls[1], thread_number());
 	points("heap-arena", &chunk[2], thread_number());
@@ -70,17 +72,18 @@ static void *holding(void *unused)
 	return chunk;
 }
 
-static void called(void *unused)
+static void called(void *arg)
 {
+	(void)arg;
 	/* The word that leads back into the plugin, where the C library's ABI has it. */
 	says("return", (uintptr_t *)__builtin_frame_address(0) + 1,
 	     (uintptr_t)__builtin_return_address(0), thread_number());
 	waits();
 }
 
-static void *calling(void *unused)
+static void *calling(void *arg)
 {
-	calls(called, NULL);
+	calls(called, arg);
 	return NULL;
 }
 
@@ -105,7 +108,7 @@ static void on_its_own_stack(void)
 	local[0] = 1;
 }
 
-static void *switching(void *unused)
+static void *switching(void *arg)
 {
 	getcontext(&contexts[1]);
 	contexts[1].uc_stack.ss_sp = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE,
@@ -113,10 +116,10 @@ static void *switching(void *unused)
 	contexts[1].uc_stack.ss_size = 1 << 16;
 	makecontext(&contexts[1], on_its_own_stack, 0);
 	swapcontext(&contexts[0], &contexts[1]);
-	return NULL;
+	return arg;
 }
 
-static void *in_a_register(void *unused)
+static void *in_a_register(void *arg)
 {
 	printf("register 0x5 %#lx %d\n", (unsigned long)function, thread_number());
 	pthread_barrier_wait(&ready);
@@ -128,7 +131,7 @@ static void *in_a_register(void *unused)
 				 : "rcx", "r11", "memory");
 #endif
 	waits();
-	return NULL;
+	return arg;
 }
 
 static void start(body_function *body, void *arg)
@@ -151,7 +154,7 @@ static void on_the_heap(void)
 	uintptr_t *used = malloc(120), *small = malloc(56), *large = malloc(5000), *last;
 	uintptr_t *mapped = malloc(1 << 20);
 
-	last = malloc(16);
+	last = malloc(2000); /* what is freed stays apart from the free end */
 	points("heap", &used[8], 0);
 	points("heap-free-small", &small[4], 0);
 	points("heap-free-large", &large[10], 0);
@@ -200,7 +203,9 @@ int main(int argc, char **argv)
 	body_function *body;
 	pthread_key_t key;
 
+	check(argc == 3, "usage: host_points PLUGIN OTHER");
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	setvbuf(stdin, NULL, _IONBF, 0); /* no buffer out of what is freed */
 	plugin = open_path(argv[1], RTLD_NOW);
 	other = open_path(argv[2], RTLD_NOW);
 	function = (uintptr_t)dlsym(plugin, "callback");
@@ -224,7 +229,6 @@ int main(int argc, char **argv)
 	points("shared", page(MAP_SHARED), 0);
 	points("main", &local[1], getpid());
 	points("environment", (uintptr_t *)((uintptr_t)argv[0] & ~7ul) + 1, 0);
-	on_the_heap();
 	by_kinds();
 	while (pthread_key_create(&key, NULL) == 0 && key < 3)
 		;
@@ -233,6 +237,7 @@ int main(int argc, char **argv)
 	keys = dlsym(RTLD_DEFAULT, "__pthread_keys");
 	says("key", keys ? keys + 2 * key + 1 : NULL, function, 0);
 	close_handle(plugin);
+	on_the_heap();
 	puts("ready");
 	while (getchar() != EOF) /* LINE main */
 		;

@@ -1,13 +1,15 @@
 # ls.sh - what the tests of `linger ls` and `linger stat` share. Source it first, instead of ../lib.sh.
 #
 # Works on a copy of the command that every user can reach. Gives: LS (linger ls; or what SUBCOMMAND
-# says), LS_AS USER-ID, and
+# says), LS_AS USER-ID, WIRE (the version of the region), and
 # standin WORDS: starts a process that says what a test wants, see standin.c; its pid is in $PID.
 # SPDX-License-Identifier: MIT
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 chmod 755 "$TMP"
 cp "$LINGER_CMD" "$TMP/linger" || bail "build first: $LINGER_CMD is missing"
 SUBCOMMAND=ls
+# shellcheck disable=SC2034 # for the tests
+WIRE=$(sed -n 's/^#define LGR_WIRE_VERSION \([0-9]*\)u/\1/p' "$ROOT/core/wire.h")
 LS() { "$TMP/linger" $SUBCOMMAND "$@"; }
 as_user() { setpriv --reuid="$1" --regid="$1" --clear-groups -- "${@:2}"; }
 LS_AS() { as_user "$1" "$TMP/linger" $SUBCOMMAND "${@:2}"; }

@@ -31,8 +31,8 @@ if [ -n "$kernel" ]; then
 	refused "a thread of the kernel" 1 "process $kernel has no memory of its own" "$kernel"
 fi
 refused_standin() { standin "$1"; refused "${@:2}" $PID; }
-refused_standin 'version 7' "another wire version" 1 'has linger of wire version 7 and this command knows version 3; use the linger it was started with'
-refused_standin 'size 100' "a smaller region" 1 'has linger of wire version 3'
+refused_standin 'version 7' "another wire version" 1 "has linger of wire version 7 and this command knows version $WIRE; use the linger it was started with"
+refused_standin 'size 100' "a smaller region" 1 "has linger of wire version $WIRE"
 refused_standin 'starting' "one that is starting" 1 'is only starting; ask again'
 refused_standin 'nomagic' "one that has not even begun" 1 'is only starting; ask again'
 refused_standin 'off 14' "one where linger is off" 1 'linger is off in process [0-9]+: linger needs glibc 2\.35 or later'

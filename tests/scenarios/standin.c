@@ -3,11 +3,11 @@
  *
  * Preloaded into any program. Reads the variable STANDIN, words separated by commas:
  *   off N, starting, nomagic, version N, size N, nohandles, churn, badpath, badchunk, reopened, hidden,
- *   policy N, holding, called, numbers, fields N, failed
+ *   policy N, holding, called, numbers, times N, fields N, failed
  * Objects it claims: 10 mapped, with everything set; 20 mapped, with nothing set; 30 not mapped.
  * Object 10 is kept; with reopened it has handles; with hidden it is hidden, too.
  * called: the program has called dlopen once. numbers: each counter, and the errors of two reasons, are a
- * number of their own. fields N: the first N fields are found; else that of the handles alone.
+ * number of their own; with times N the counters N times that. fields N: the first N fields are found; else that of the handles alone.
  * failed: a field was reported as missing.
  * With churn a thread reuses one slot as fast as it can: object N has path /object/N.
  * SPDX-License-Identifier: MIT
@@ -113,7 +113,8 @@ static __attribute__((constructor)) void start(void)
 	if (word("called") >= 0)
 		r->counter[LGR_N_CALLS_DLOPEN] = 1;
 	for (int i = 0; i < LGR_N_COUNT && word("numbers") >= 0; i++)
-		r->counter[i] = 100 + (uint64_t)i;
+		r->counter[i] = (100 + (uint64_t)i) *
+				(word("times") > 0 ? (uint64_t)word("times") : 1);
 	if (word("numbers") >= 0) {
 		r->errors[LGR_RSN_UNIQUE] = 7;
 		r->errors[LGR_RSN_E_HOLD] = 1;

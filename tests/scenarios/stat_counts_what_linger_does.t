@@ -12,7 +12,7 @@ is "JSON" "$(STAT --json $PID | sed "s/\"pid\":$PID/P/")" '{P,"policy":"never","
 is "text" "$(STAT $PID)" 'policy              never
 holding objects     yes
 objects             3, of 30 ever loaded
-kept objects        1, 4096 bytes; hidden: 1, detached: 1
+kept objects        1, 4.0 KiB; hidden: 1, detached: 1
 
 calls_dlopen        100
 calls_dlmopen       101
@@ -35,6 +35,13 @@ proven              117
 proven_at_call      118
 witnessed           119
 
+scans               110; not everything seen: 111, in a copy: 112
+scanned             113 bytes in 114 ns
+longest scan        115 ns
+longest pause       116 ns
+proven objects      117; in the dlclose itself: 118
+witnesses reread    119
+
 l_serial            found
 l_direct_opencount  found
 l_tls_dtor_count    found
@@ -48,6 +55,16 @@ l_global            not learned yet
 
 errors              7  its STB_GNU_UNIQUE symbols would be shared with a new one
                     1  objects cannot be held, so glibc unloads as always'
+is "an option may come last" "$(STAT $PID --json)" "$(STAT --json $PID)"
+# UNITS FACTOR: the counters, multiplied, as sizes and times.
+units() {
+	standin "numbers,times $1"
+	STAT $PID | sed -n 's/^scanned *//p; s/^longest [a-z]* *//p' | xargs -d '\n'
+}
+is "units: K, us" "$(units 15)" '1.7 KiB in 1.7 us 1.7 us 1.7 us'
+is "units: M, ms" "$(units 20000)" '2.2 MiB in 2.3 ms 2.3 ms 2.3 ms'
+is "units: G, s" "$(units 20000000)" '2.1 GiB in 2.3 s 2.3 s 2.3 s'
+is "units: T, a long time" "$(units 20000000000)" '2.1 TiB in 2280.0 s 2300.0 s 2320.0 s'
 standin reopened
 is "what was opened again is not kept" "$(STAT --json $PID | grep -o '"kept[a-z_]*":[0-9]*' | xargs)" 'kept:0 kept_bytes:0'
 is "no errors" "$(STAT --json $PID | grep -o '"errors":{}'; STAT $PID | tail -n 1)" '"errors":{}

@@ -22,7 +22,7 @@ PIDS+=" $!"
 until_true sleeps $!
 refused "one without linger" 1 "process $! has no linger in it; start it with .linger run." $!
 refused_standin() { standin "$1"; refused "${@:2}" $PID; }
-refused_standin 'version 1' "another wire version" 1 'has linger of wire version 1 and this command knows version 3'
+refused_standin 'version 1' "another wire version" 1 "has linger of wire version 1 and this command knows version $WIRE"
 refused_standin 'starting' "one that is starting" 1 'is only starting; ask again'
 refused_standin 'off 14' "one where linger is off" 1 'linger is off in process [0-9]+: linger needs glibc 2\.35 or later'
 refused_standin 'badchunk' "a region that leads nowhere" 1 'process [0-9]+ cannot be read: Bad address'
