@@ -154,7 +154,7 @@ static void on_the_heap(void)
 	uintptr_t *used = malloc(120), *small = malloc(56), *large = malloc(5000), *last;
 	uintptr_t *mapped = malloc(1 << 20);
 
-	last = malloc(2000); /* what is freed stays apart from the free end */
+	last = malloc(100000); /* what is freed stays apart from the free end */
 	points("heap", &used[8], 0);
 	points("heap-free-small", &small[4], 0);
 	points("heap-free-large", &large[10], 0);

@@ -1,0 +1,37 @@
+# why.sh - what the tests of `linger why` share. Source it first, instead of ../lib.sh.
+#
+# Gives, beside ls.sh: points [HOST]: starts host_points under policy:never, which keeps a plugin in process
+# $PID as object $ID, and has its address in every kind of place: ${AT[NAME]}, ${VALUE[NAME]}, ${TID[NAME]};
+# witness REASON PLACE ENCODING AT VALUE THREAD: says what keeps it; why [OPTION...]: asks, prints what
+# comes behind the first line.
+# SPDX-License-Identifier: MIT
+. "$(dirname "${BASH_SOURCE[0]}")/ls.sh"
+# shellcheck disable=SC2034 # for ls.sh
+SUBCOMMAND=why
+WHY() { LS "$@"; }
+"$CC" -std=c11 -D_GNU_SOURCE -iquote "$ROOT/core" -iquote "$ROOT/tools" -o "$TMP/witness" \
+	"$ROOT/tests/scenarios/witness.c" "$O"/tool/tools/{proc,elf,json,say}.o ||
+	bail "the writer of witnesses cannot be built"
+cp "$O/tests/plug_pointed_at.so" pointed_at.so
+cp "$O/tests/plug_pointed_at.so" other.so
+declare -A AT VALUE TID
+
+points() {
+	local name at value tid log=$TMP/points.log
+	rm -f in out "$log".*
+	mkfifo in out
+	LINGER="log:$log,policy:never" LD_PRELOAD=$SHIM "${1:-$O/tests/host_points}" \
+		"$TMP/pointed_at.so" "$TMP/other.so" < in > out &
+	PID=$! PIDS+=" $!"
+	exec 3> in 4< out
+	while read -r name at value tid <&4 && [ "$name" != ready ]; do
+		AT[$name]=$at VALUE[$name]=$value TID[$name]=$tid
+	done
+	is "the shim is in the process" "$(compgen -G "$log.*")" "$log.$PID"
+	ID=$("$TMP/linger" ls --json $PID | sed -n 's/.*"id":\([0-9]*\),.*pointed_at\.so.*"state":"kept".*/\1/p')
+	like "it keeps the plugin" "$ID" '^[0-9]+$'
+}
+witness() { "$TMP/witness" "$PID" "$ID" "$@" || echo "# the witness was not written"; }
+why() { WHY "$@" "$PID" "$ID" | tail -n +2; }
+# line MARK: the number of the line of host_points.c marked so.
+line() { grep -n "LINE $1 " "$ROOT/tests/hosts/host_points.c" | cut -d: -f1; }
