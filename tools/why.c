@@ -282,7 +282,9 @@ static void put_object(FILE *out, const struct lgr_proc_object *o, const char *n
 /* Why @o is kept, as the end of a sentence. */
 static void put_reason(FILE *out, const struct lgr_proc_object *o)
 {
-	fputs(lgr_reason_text(reason_of(o)), out);
+	const char *text = lgr_reason_text(reason_of(o));
+
+	fputs(*text ? text : "it does not say why", out);
 	if (o->object.reason == LGR_RSN_PIN && o->object.pins > 1)
 		fprintf(out, " (%" PRIu32 " times)", o->object.pins);
 	if (o->object.reason == LGR_RSN_HOST && o->object.unreported)

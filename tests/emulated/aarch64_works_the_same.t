@@ -7,7 +7,7 @@ need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
 need qemu-aarch64 qemu-user
 
 arm=$O/aarch64
-make -s -C "$ROOT" CC=aarch64-linux-gnu-gcc ARCH=aarch64 O="$arm" DEVELOPER=1 >"$TMP/make" 2>&1 ||
+make -s -C "$ROOT" CC=aarch64-linux-gnu-gcc ARCH=aarch64 O="$arm" DEVELOPER=1 "$arm/liblinger.so" >"$TMP/make" 2>&1 ||
 	bail "the build for aarch64 failed: $(tail -3 "$TMP/make")"
 aarch64-linux-gnu-gcc -I"$ROOT/core" -o "$TMP/host" "$ROOT/tests/hosts/host_opens_twice.c" ||
 	bail "the host does not build"

@@ -113,5 +113,5 @@ exec 3>&-
 wait $PID
 
 standin ''
-is "control characters in names" "$(WHY $PID 10)" '/lib/with\x0aline feed.so (#10) is kept: '
+is "control characters in names" "$(WHY $PID 10)" '/lib/with\x0aline feed.so (#10) is kept: it does not say why'
 is "no name at all" "$(WHY $PID 20)" '(#20) is not kept: it is live'

@@ -5,6 +5,7 @@
 . "$(dirname "$0")/why.sh"
 points
 
+changed='but does not any more; it is looked at again at the next dlopen or dlclose'
 target='-> pointed_at.so+0x[0-9a-f]* (callback)'
 # says NAME WANTED [REASON PLACE ENCODING [AT]]: WANTED with a basic regular expression's wildcards; target
 # follows.
@@ -47,6 +48,8 @@ says heap-free-small "32 bytes into a free 56-byte heap chunk at $(chunk heap-fr
 says heap-free-large "80 bytes into a free 5000-byte heap chunk at $(chunk heap-free-large 80) $target"
 says heap-mapped "8000 bytes into a [0-9]*-byte heap chunk at $(chunk heap-mapped 8000) $target"
 says heap-arena "16 bytes into a 200-byte heap chunk at $(chunk heap-arena 16) $target"
+says heap-end "free end of the heap, ${AT[heap-end]}"
+says heap "it did at header of a 120-byte heap chunk at $(chunk heap 64), $changed" memory memory plain "$(chunk heap 72)"
 
 # -- other memory
 says anonymous "anonymous memory ${AT[anonymous]} $target"
@@ -62,7 +65,6 @@ is "encoding in JSON" "$(WHY --json $PID $ID | grep -o '"place":"[^,]*,"at":[^,]
 	"\"place\":\"memory\",\"at\":\"${AT[relative]}\",\"encoding\":\"relative\""
 
 # -- what has changed since
-changed='but does not any more; it is looked at again at the next dlopen or dlclose'
 says changed "it did at host_points words[.0-9]*+0x[0-9a-f]*, $changed"
 says unmapped "it did at memory 0x10 (not mapped), $changed"
 says bss "it did at host_points in_bss+0x8, $changed" memory memory doubled
