@@ -79,7 +79,7 @@ struct table_head {
 static int find_table(const struct lgr_object *o, unw_dyn_info_t *ret)
 {
 	pid_t pid = unwound->proc.pid;
-	struct table_head head;
+	struct table_head head = { 0 };
 	uint64_t at, size;
 	int r;
 
@@ -137,18 +137,19 @@ static int add_frame(struct lgr_stack *stack, unw_cursor_t *cursor)
 	if (!grown)
 		return -ENOMEM;
 	stack->frame = grown;
-	grown[stack->count++] = (struct lgr_frame){
+	grown[stack->count] = (struct lgr_frame){
 		.ip = ip,
 		.sp = sp,
-		.interrupted = stack->count == 1 || unw_is_signal_frame(cursor) > 0,
+		.interrupted = stack->count == 0 || unw_is_signal_frame(cursor) > 0,
 	};
+	stack->count++;
 	return 0;
 }
 
 static int list_frames(unw_addr_space_t as, void *upt, struct lgr_stack *stack)
 {
 	unw_cursor_t cursor;
-	int r, more = 0;
+	int r = 0, more = 0;
 
 	if (unw_init_remote(&cursor, as, upt) < 0)
 		return -EBADMSG;

@@ -56,15 +56,15 @@ l_global            not learned yet
 errors              7  its STB_GNU_UNIQUE symbols would be shared with a new one
                     1  objects cannot be held, so glibc unloads as always'
 is "an option may come last" "$(STAT $PID --json)" "$(STAT --json $PID)"
-# UNITS FACTOR: the counters, multiplied, as sizes and times.
+# units NAME FACTOR WANTED: the counters, multiplied, as sizes and times.
 units() {
-	standin "numbers,times $1"
-	STAT $PID | sed -n 's/^scanned *//p; s/^longest [a-z]* *//p' | xargs -d '\n'
+	standin "numbers,times $2"
+	is "units: $1" "$(STAT $PID | sed -n 's/^scanned *//p; s/^longest [a-z]* *//p' | xargs -d '\n')" "$3"
 }
-is "units: K, us" "$(units 15)" '1.7 KiB in 1.7 us 1.7 us 1.7 us'
-is "units: M, ms" "$(units 20000)" '2.2 MiB in 2.3 ms 2.3 ms 2.3 ms'
-is "units: G, s" "$(units 20000000)" '2.1 GiB in 2.3 s 2.3 s 2.3 s'
-is "units: T, a long time" "$(units 20000000000)" '2.1 TiB in 2280.0 s 2300.0 s 2320.0 s'
+units "K, us" 15 '1.7 KiB in 1.7 us 1.7 us 1.7 us'
+units "M, ms" 20000 '2.2 MiB in 2.3 ms 2.3 ms 2.3 ms'
+units "G, s" 20000000 '2.1 GiB in 2.3 s 2.3 s 2.3 s'
+units "T, a long time" 20000000000 '2.1 TiB in 2280.0 s 2300.0 s 2320.0 s'
 standin reopened
 is "what was opened again is not kept" "$(STAT --json $PID | grep -o '"kept[a-z_]*":[0-9]*' | xargs)" 'kept:0 kept_bytes:0'
 is "no errors" "$(STAT --json $PID | grep -o '"errors":{}'; STAT $PID | tail -n 1)" '"errors":{}

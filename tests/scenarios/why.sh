@@ -2,8 +2,8 @@
 #
 # Gives, beside ls.sh: points [HOST]: starts host_points under policy:never, which keeps a plugin in process
 # $PID as object $ID, and has its address in every kind of place: ${AT[NAME]}, ${VALUE[NAME]}, ${TID[NAME]};
-# witness REASON PLACE ENCODING AT VALUE THREAD: says what keeps it; why [OPTION...]: asks, prints what
-# comes behind the first line.
+# witness REASON PLACE ENCODING AT VALUE THREAD: says what keeps it; words: asks, prints what comes
+# behind the first line.
 # SPDX-License-Identifier: MIT
 . "$(dirname "${BASH_SOURCE[0]}")/ls.sh"
 # shellcheck disable=SC2034 # for ls.sh
@@ -32,6 +32,6 @@ points() {
 	like "it keeps the plugin" "$ID" '^[0-9]+$'
 }
 witness() { "$TMP/witness" "$PID" "$ID" "$@" || echo "# the witness was not written"; }
-why() { WHY "$@" "$PID" "$ID" | tail -n +2; }
+words() { WHY "$PID" "$ID" | tail -n +2; }
 # line MARK: the number of the line of host_points.c marked so.
 line() { grep -n "LINE $1 " "$ROOT/tests/hosts/host_points.c" | cut -d: -f1; }

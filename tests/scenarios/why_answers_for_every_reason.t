@@ -11,9 +11,9 @@ PID=$! PIDS+=" $!"
 exec 3> in 4< out
 tell() {
 	echo "$1" >&3
-	read -r answer <&4
+	read -r _ <&4
 }
-read -r answer <&4
+read -r _ <&4
 is "the shim is in the process" "$(compgen -G "$TMP/log.*")" "$TMP/log.$PID"
 id() { "$TMP/linger" ls --json $PID | grep "$1" | sed 's/.*"id":\([0-9]*\),.*/\1/'; }
 for name in second third; do tell "open $TMP/$name.so"; done
@@ -77,15 +77,15 @@ witness memory memory 55 0x10 0x10 0
 is "an encoding this command does not know" "$(WHY $PID "$ID" | wc -l)" 2
 
 # -- what could not be seen
-sed -n '/^#define LGR_UNSEEN/,/^enum/p' "$ROOT/core/wire.h" | sed -n 's/.*X([A-Z_]*, "[^"]*", "\(.*\)").*/\1/p' > unseen
-ok "there are sentences" [ "$(wc -l < unseen)" -gt 10 ]
+sed -n '/^#define LGR_UNSEEN/,/^enum/p' "$ROOT/core/wire.h" | sed -n 's/.*X([A-Z_]*, "[^"]*", "\(.*\)").*/\1/p' > sentences
+ok "there are sentences" [ "$(wc -l < sentences)" -gt 10 ]
 n=0
 while read -r text; do
 	witness unknown unseen plain $n 0 0
 	is "unseen $n: $text" "$(WHY $PID "$ID")" "$TMP/second.so (#$second) is kept: it cannot be seen whether something points into it${text:+
   $text}"
 	n=$((n + 1))
-done < unseen
+done < sentences
 
 # -- objects that keep objects
 witness dependency object plain "$third" 0 0

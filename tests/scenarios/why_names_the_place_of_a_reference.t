@@ -12,7 +12,7 @@ target='-> pointed_at.so+0x[0-9a-f]* (callback)'
 says() {
 	local name=$1 got
 	witness "${3:-memory}" "${4:-memory}" "${5:-plain}" "${6:-${AT[$name]}}" "${VALUE[$name]}" "${TID[$name]}"
-	got=$(why)
+	got=$(words)
 	ok "$name" grep -qx "  $2" <<< "$got"
 	grep -qx "  $2" <<< "$got" || printf '# got:    %s\n# wanted: %s\n' "$got" "$2"
 }
@@ -25,9 +25,9 @@ says data "host_points in_data+0x10 $target"
 # -- stacks and what belongs to threads
 thread() { echo "thread ${TID[$1]} ($2)"; }
 says stack "$(thread stack 'a\\x0aholder'), frame [0-9]* of [0-9]*: holds at host_points.c:$(line holds) $target" stack
-frame=$(why | sed 's/.*frame \([0-9]*\) of .*/\1/')
-is "stack: frames in JSON" "$(why=$(WHY --json $PID $ID); perl -MJSON::PP -e '$o = decode_json($ARGV[0]);
-	print join " ", $o->{thread}, $o->{frames}[$ARGV[1] - 1], scalar grep(/^holding at/, @{$o->{frames}})' "$why" "$frame")" \
+frame=$(words | sed 's/.*frame \([0-9]*\) of .*/\1/')
+is "stack: frames in JSON" "$(json=$(WHY --json $PID "$ID"); perl -MJSON::PP -e '$o = decode_json($ARGV[0]);
+	print join " ", $o->{thread}, $o->{frames}[$ARGV[1] - 1], scalar grep(/^holding at/, @{$o->{frames}})' "$json" "$frame")" \
 	"${TID[stack]} holds at host_points.c:$(line holds) 1"
 says return "$(thread return host_points), frame [0-9]* of [0-9]*: calls at plug_pointed_at.c:[0-9]*" stack
 says main "$(thread main host_points), frame [0-9]* of [0-9]*: main at host_points.c:$(line main) $target" stack
@@ -61,14 +61,14 @@ says doubled "host_points words[.0-9]*+0x8 (2\*address+1) $target" memory memory
 says mangled "host_points words[.0-9]*+0x10 (mangled by setjmp/atexit) $target" memory memory mangled
 says unaligned "host_points packed[.0-9]*+0x1 (unaligned) $target" memory memory unaligned
 says relative "anonymous memory ${AT[relative]} (in code) $target" memory memory relative
-is "encoding in JSON" "$(WHY --json $PID $ID | grep -o '"place":"[^,]*,"at":[^,]*,"encoding":"[^,]*')" \
+is "encoding in JSON" "$(WHY --json $PID "$ID" | grep -o '"place":"[^,]*,"at":[^,]*,"encoding":"[^,]*')" \
 	"\"place\":\"memory\",\"at\":\"${AT[relative]}\",\"encoding\":\"relative\""
 
 # -- what has changed since
 says changed "it did at host_points words[.0-9]*+0x[0-9a-f]*, $changed"
 says unmapped "it did at memory 0x10 (not mapped), $changed"
 says bss "it did at host_points in_bss+0x8, $changed" memory memory doubled
-like "changed, in JSON" "$(WHY --json $PID $ID)" '"where":"host_points in_bss\+0x8","stale":true}$'
+like "changed, in JSON" "$(WHY --json $PID "$ID")" '"where":"host_points in_bss\+0x8","stale":true}$'
 
 # -- what the kernel has: the place alone is the witness
 TID[key]=${TID[return]}
@@ -94,7 +94,7 @@ says bss "stripped \.bss+0x[0-9a-f]* $target"
 says data "stripped \.data+0x[0-9a-f]* $target"
 says stack "$(thread stack 'a\\x0aholder'), frame [0-9]* of [0-9]*: stripped+0x[0-9a-f]* $target" stack
 says tls-thread "thread-local storage of $(thread tls-thread 'a\\x0aholder'): stripped+0x8 $target"
-like "its first frame is libc's" "$(WHY --json $PID $ID; witness stack memory plain "${AT[stack]}" "${VALUE[stack]}" 0; WHY --json $PID $ID)" '"frames":\["[a-z_]+ (at|in) '
+like "its first frame is libc's" "$(WHY --json $PID "$ID"; witness stack memory plain "${AT[stack]}" "${VALUE[stack]}" 0; WHY --json $PID "$ID")" '"frames":\["[a-z_]+ (at|in) '
 
 # -- a debugger is there already: nothing can be stopped
 "$CC" -o seize -x c - <<'END' || bail "cannot compile"
