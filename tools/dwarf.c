@@ -58,35 +58,60 @@ void lgr_dwarf_destroy(struct lgr_dwarf *d)
 
 /* -------------------------------------------------------------------- files */
 
-/* The file that is mapped as object @o, or -1. */
+/* Opens @path as process @pid sees it, if it is a file with that inode; or -1. */
+static int open_there(pid_t pid, const char *path, uint64_t inode)
+{
+	_cleanup_free_ char *name = NULL;
+	struct stat st;
+	int fd;
+
+	if (asprintf(&name, "/proc/%d/%s", (int)pid, path) < 0) {
+		name = NULL;
+		return -1;
+	}
+	fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == inode)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int open_path(pid_t pid, const char *path, uint64_t inode)
+{
+	_cleanup_free_ char *name = NULL;
+
+	if (*path != '/' || asprintf(&name, "root%s", path) < 0) {
+		name = NULL;
+		return -1;
+	}
+	return open_there(pid, name, inode);
+}
+
+/* The file that is mapped as object @o, or one with the same bytes; or -1. */
 static int open_mapped(const struct lgr_view *view, const struct lgr_proc_object *o)
 {
 	const struct lgr_mapping *m = lgr_maps_find(&view->maps, o->object.lo, o->object.hi);
-	_cleanup_free_ char *path = NULL;
+	pid_t pid = view->proc.pid;
 	char name[96];
-	struct stat st;
 	int fd;
 
 	if (!m || !m->inode)
 		return -1;
 	/* The very file, whatever became of its name; not everybody may. */
-	snprintf(name, sizeof(name), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)view->proc.pid,
-		 m->lo, m->hi);
-	fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd >= 0)
-		return fd;
-	/* With the process's own idea of what / is. */
-	if (asprintf(&path, "/proc/%d/root%s", (int)view->proc.pid, m->name) < 0) {
-		path = NULL;
-		return -1;
-	}
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	snprintf(name, sizeof(name), "map_files/%" PRIx64 "-%" PRIx64, m->lo, m->hi);
+	fd = open_there(pid, name, m->inode);
 	if (fd < 0)
-		return -1;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == m->inode)
-		return fd;
-	close(fd);
-	return -1;
+		fd = open_path(pid, m->name, m->inode);
+	/* What linger has detached is mapped from a copy. */
+	if (fd < 0 && o->object.copy >= 0) {
+		snprintf(name, sizeof(name), "fd/%d", (int)o->object.copy);
+		fd = open_there(pid, name, m->inode);
+	}
+	if (fd < 0 && o->object.build_id_len)
+		fd = open_path(pid, o->path, o->object.file.ino);
+	return fd;
 }
 
 static bool is_same_build(Dwfl_Module *module, const struct lgr_object *o)

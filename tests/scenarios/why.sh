@@ -1,6 +1,6 @@
 # why.sh - what the tests of `linger why` share. Source it first, instead of ../lib.sh.
 #
-# Gives, beside ls.sh: points [HOST]: starts host_points under policy:never, which keeps a plugin in process
+# Gives, beside ls.sh: points [HOST]: starts host_points (with $AS as that user) under policy:never, which keeps a plugin in process
 # $PID as object $ID, and has its address in every kind of place: ${AT[NAME]}, ${VALUE[NAME]}, ${TID[NAME]};
 # witness REASON PLACE ENCODING AT VALUE THREAD: says what keeps it; words: asks, prints what comes
 # behind the first line.
@@ -14,13 +14,16 @@ WHY() { LS "$@"; }
 	bail "the writer of witnesses cannot be built"
 cp "$O/tests/plug_pointed_at.so" pointed_at.so
 cp "$O/tests/plug_pointed_at.so" other.so
+cp "$O/tests/host_points" "$SHIM" .
+mkdir -m 777 logs
 declare -A AT VALUE TID
 
 points() {
-	local name at value tid log=$TMP/points.log
+	local name at value tid log=$TMP/logs/points
 	rm -f in out "$log".*
-	mkfifo in out
-	LINGER="log:$log,policy:never" LD_PRELOAD=$SHIM "${1:-$O/tests/host_points}" \
+	mkfifo -m 666 in out
+	${AS:+setpriv --reuid=$AS --regid=$AS --clear-groups} env LINGER="log:$log,policy:never" \
+		LD_PRELOAD="$TMP/liblinger.so" "${1:-$TMP/host_points}" \
 		"$TMP/pointed_at.so" "$TMP/other.so" < in > out &
 	PID=$! PIDS+=" $!"
 	exec 3> in 4< out
@@ -32,6 +35,6 @@ points() {
 	like "it keeps the plugin" "$ID" '^[0-9]+$'
 }
 witness() { "$TMP/witness" "$PID" "$ID" "$@" || echo "# the witness was not written"; }
-words() { WHY "$PID" "$ID" | tail -n +2; }
+words() { if [ "${AS:-}" ]; then LS_AS "$AS" "$PID" "$ID"; else WHY "$PID" "$ID"; fi | tail -n +2; }
 # line MARK: the number of the line of host_points.c marked so.
 line() { grep -n "LINE $1 " "$ROOT/tests/hosts/host_points.c" | cut -d: -f1; }

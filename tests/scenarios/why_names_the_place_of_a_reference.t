@@ -95,8 +95,24 @@ says data "stripped \.data+0x[0-9a-f]* $target"
 says stack "$(thread stack 'a\\x0aholder'), frame [0-9]* of [0-9]*: stripped+0x[0-9a-f]* $target" stack
 says tls-thread "thread-local storage of $(thread tls-thread 'a\\x0aholder'): stripped+0x8 $target"
 like "its first frame is libc's" "$(WHY --json $PID "$ID"; witness stack memory plain "${AT[stack]}" "${VALUE[stack]}" 0; WHY --json $PID "$ID")" '"frames":\["[a-z_]+ (at|in) '
+exec 3>&-
+wait $PID
+
+# -- asked by somebody who is not root, as most are
+if [ "$(id -u)" = 0 ]; then
+	AS=65534 points
+	export AS=65534
+	says bss "host_points in_bss+0x8 $target"
+	says key "libc.so.6 __pthread_keys\[3\].destructor $target"
+	says stack "$(thread stack 'a\\x0aholder'), frame [0-9]* of [0-9]*: holds at host_points.c:$(line holds) $target" stack
+	says return "$(thread return host_points), frame [0-9]* of [0-9]*: calls at plug_pointed_at.c:[0-9]*" stack
+	unset AS
+	exec 3>&-
+	wait $PID
+fi
 
 # -- a debugger is there already: nothing can be stopped
+points
 "$CC" -o seize -x c - <<'END' || bail "cannot compile"
 #include <stdio.h>
 #include <stdlib.h>
