@@ -162,44 +162,62 @@ static int demangle(const struct lgr_view *view, uint64_t *word)
 	return 0;
 }
 
-/* The address that the word at @w means now. 0 or a negative errno: it cannot be read. */
-static int read_witness(const struct lgr_view *view, const struct lgr_witness *w, uint64_t *ret)
-{
-	uint64_t word = 0;
-	int32_t distance;
-	int r;
+#ifdef __x86_64__
+#define ADDRESS_BITS 47
+#else
+#define ADDRESS_BITS 48
+#endif
 
-	if (w->encoding == LGR_EN_RELATIVE) {
-		r = lgr_view_read(view, w->at, &distance, sizeof(distance));
-		*ret = w->at + sizeof(distance) + (uint64_t)(int64_t)distance;
-		return r;
-	}
-	r = lgr_view_word(view, w->at, &word);
-	if (r < 0)
-		return r;
-	switch (w->encoding) {
-	case LGR_EN_TAGGED: word &= (UINT64_C(1) << 48) - 1; break;
-	case LGR_EN_DOUBLED: word >>= 1; break;
-	case LGR_EN_MANGLED: r = demangle(view, &word); break;
-	default: break;
-	}
-	*ret = word;
-	return r;
+/* Is @value what the witness said, or another address in the object? */
+static bool is_in(const struct lgr_proc_object *o, const struct lgr_witness *w, uint64_t value)
+{
+	/* A block of its thread-local storage is its own, too, but lies elsewhere. */
+	return value == w->value || (value >= o->object.lo && value < o->object.hi);
 }
 
-/* Does the word still mean an address of @o? @ret_value: which. */
-static bool still_points(const struct lgr_view *view, const struct lgr_proc_object *o,
-			 const struct lgr_witness *w, uint64_t *ret_value)
+/* Does @word mean an address of @o, by the encoding @how? @ret_value: which. */
+static bool means(const struct lgr_view *view, const struct lgr_proc_object *o,
+		  const struct lgr_witness *w, uint32_t how, uint64_t word, uint64_t *ret_value)
 {
-	uint64_t value;
+	static const uint32_t unaligned[] = { LGR_EN_PLAIN, LGR_EN_TAGGED, LGR_EN_DOUBLED,
+					      LGR_EN_MANGLED };
+	uint64_t value = word;
 
-	if (read_witness(view, w, &value) < 0)
+	switch (how) {
+	case LGR_EN_TAGGED: value &= (UINT64_C(1) << ADDRESS_BITS) - 1; break;
+	case LGR_EN_DOUBLED: value >>= 1; break;
+	case LGR_EN_MANGLED:
+		if (demangle(view, &value) < 0)
+			return false;
+		break;
+	case LGR_EN_UNALIGNED: /* and in any of these */
+		for (size_t i = 0; i < COUNT(unaligned); i++)
+			if (means(view, o, w, unaligned[i], word, ret_value))
+				return true;
 		return false;
-	/* A block of its thread-local storage is its own, too, but lies elsewhere. */
-	if (value != w->value && (value < o->object.lo || value >= o->object.hi))
+	default: break;
+	}
+	if (!is_in(o, w, value))
 		return false;
 	*ret_value = value;
 	return true;
+}
+
+/* Does the word at @w still lead into @o? @ret_value: where to. */
+static bool still_points(const struct lgr_view *view, const struct lgr_proc_object *o,
+			 const struct lgr_witness *w, uint64_t *ret_value)
+{
+	int32_t distance;
+	uint64_t word;
+
+	if (w->encoding == LGR_EN_RELATIVE) {
+		if (lgr_view_read(view, w->at, &distance, sizeof(distance)) < 0)
+			return false;
+		*ret_value = w->at + sizeof(distance) + (uint64_t)(int64_t)distance;
+		return is_in(o, w, *ret_value);
+	}
+	return lgr_view_word(view, w->at, &word) == 0 &&
+	       means(view, o, w, w->encoding, word, ret_value);
 }
 
 /* ------------------------------------------------------------------- answer */
@@ -297,11 +315,15 @@ static void put_chain(FILE *out, const struct answer *a)
 
 	for (size_t i = 0; i < a->links; i++) {
 		const struct lgr_proc_object *holder = a->chain[i];
-		bool watches = o->object.witness.place == LGR_PL_WATCH;
+		const struct lgr_witness *w = &o->object.witness;
+		/* A need that the loader knows has no address. */
+		const char *verb = w->place == LGR_PL_WATCH ? "asked to be told of"
+				   : w->value		    ? "points into"
+							    : "needs";
 
 		fputs("\n  ", out);
 		put_object(out, holder, lgr_object_name(holder));
-		fprintf(out, " %s ", watches ? "asked to be told of" : "needs");
+		fprintf(out, " %s ", verb);
 		put_object(out, o, lgr_object_name(o));
 		if (is_kept(holder)) {
 			fputs(" and is kept: ", out);

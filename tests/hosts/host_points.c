@@ -1,17 +1,18 @@
 /*
  * host_points.c - puts addresses of a plugin into every kind of place, closes the plugin, and waits.
  *
- * usage: host_points PLUGIN OTHER     OTHER: a plugin with a thread-local variable
- * Prints a line for each place, `NAME ADDRESS VALUE THREAD`: where the word is, the address it means, the
+ * usage: host_points PLUGIN OTHER [PLACE]     OTHER: a plugin with a thread-local variable
+ * With PLACE in that one alone, so that nothing else keeps the plugin. Prints a line for each place, `NAME ADDRESS VALUE THREAD`: where the word is, the address it means, the
  * thread it belongs to (or 0); then `ready`. Ends when standard input does.
  * SPDX-License-Identifier: MIT
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdatomic.h>
+#include <signal.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <ucontext.h>
 
 #include "host.h"
@@ -19,12 +20,20 @@
 typedef void *body_function(void *);
 typedef int calls_function(void (*)(void *), void *);
 
-static uintptr_t function;
-static calls_function *calls;
+static const char *only;	  /* place; NULL: all */
+static uintptr_t function_hidden; /* inverted: this is no place */
+static void *handle;
 static pthread_barrier_t ready;
 static uintptr_t in_bss[4];
 static uintptr_t in_data[4] = { 1, 2, 3, 4 };
 static _Thread_local uintptr_t in_tls[2];
+
+#define function (~function_hidden)
+
+static bool wanted(const char *name)
+{
+	return !only || !strcmp(name, only);
+}
 
 static int thread_number(void)
 {
@@ -33,12 +42,15 @@ static int thread_number(void)
 
 static void says(const char *name, const volatile void *word, uintptr_t value, int tid)
 {
-	printf("%s %#lx %#lx %d\n", name, (unsigned long)(uintptr_t)word, (unsigned long)value,
-	       tid);
+	if (wanted(name))
+		printf("%s %#lx %#lx %d\n", name, (unsigned long)(uintptr_t)word,
+		       (unsigned long)value, tid);
 }
 
 static void points(const char *name, volatile uintptr_t *word, int tid)
 {
+	if (!wanted(name))
+		return;
 	*word = function;
 	says(name, word, function, tid);
 }
@@ -83,7 +95,7 @@ static void called(void *arg)
 
 static void *calling(void *arg)
 {
-	calls(called, arg);
+	((calls_function *)dlsym(handle, "calls"))(called, arg);
 	return NULL;
 }
 
@@ -134,12 +146,17 @@ static void *in_a_register(void *arg)
 	return arg;
 }
 
-static void start(body_function *body, void *arg)
+/* Starts a thread for any of these places. */
+static void start(const char *places, body_function *body, void *arg)
 {
 	pthread_t thread;
 
+	if (only && !strstr(places, only))
+		return;
 	if (pthread_create(&thread, NULL, body, arg))
 		exit(9);
+	/* One after the other: each has its place when it waits. */
+	pthread_barrier_wait(&ready);
 }
 
 static uintptr_t *page(int flags)
@@ -151,7 +168,7 @@ static uintptr_t *page(int flags)
 
 static void *volatile behind; /* what is freed stays apart from the free end */
 
-static void on_the_heap(void)
+static __attribute__((noinline)) void on_the_heap(void)
 {
 	uintptr_t *used = malloc(120), *small = malloc(56), *large = malloc(5000);
 	uintptr_t *mapped = malloc(1 << 20);
@@ -166,79 +183,139 @@ static void on_the_heap(void)
 	free(large);
 }
 
-static void by_kinds(void)
+/* Puts n bytes that mean the function in another way. */
+static void means(const char *name, void *at, uintptr_t word, size_t n)
 {
-	static struct __attribute__((packed)) {
-		char first;
-		uintptr_t word;
-	} packed;
-	static uintptr_t words[8];
-	uintptr_t guard = 0, *near = (uintptr_t *)((function & ~0xffful) - (1 << 24));
-	int32_t distance;
-
-	words[0] = function | UINT64_C(0xfff8) << 48;
-	says("tagged", &words[0], function, 0);
-	words[1] = 2 * function + 1;
-	says("doubled", &words[1], function, 0);
-#ifdef __x86_64__
-	__asm__("mov %%fs:0x30, %0" : "=r"(guard));
-	words[2] = (function ^ guard) << 17 | (function ^ guard) >> 47;
-	says("mangled", &words[2], function, 0);
-#endif
-	packed.word = function;
-	says("unaligned", (char *)&packed + 1, function, 0);
-	near = mmap(near, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		    0);
-	distance = (int32_t)(function - ((uintptr_t)near + 105));
-	memcpy((char *)near + 101, &distance, 4);
-	says("relative", (char *)near + 101, function, 0);
-	says("changed", &words[5], function, 0);
-	says("unmapped", (void *)16, function, 0);
+	if (!wanted(name))
+		return;
+	memcpy(at, &word, n);
+	says(name, at, function, 0);
 }
 
-int main(int argc, char **argv)
+static struct __attribute__((packed)) {
+	char first;
+	uintptr_t word, tagged;
+} packed;
+
+static __attribute__((noinline)) void by_kinds(void)
 {
-	void *plugin, *other;
-	volatile uintptr_t local[4];
-	uintptr_t *(*other_word)(void), *keys;
-	body_function *body;
+	static uintptr_t words[8];
+	uintptr_t guard = 0, mixed;
+	char *code = (char *)((function & ~0xffful) - (1 << 24));
+
+	means("tagged", &words[0], function | UINT64_C(0xfff8) << 48, 8);
+	means("doubled", &words[1], 2 * function + 1, 8);
+#ifdef __x86_64__
+	__asm__("mov %%fs:0x30, %0" : "=r"(guard));
+	mixed = function ^ guard;
+	means("mangled", &words[2], mixed << 17 | mixed >> 47, 8);
+#endif
+	means("unaligned", (char *)&packed + 1, function, 8);
+	means("unaligned-tagged", (char *)&packed + 9, function | UINT64_C(0xfff8) << 48, 8);
+	says("changed", &words[5], function, 0);
+	says("unmapped", (void *)16, function, 0);
+	if (!wanted("relative"))
+		return;
+	code = mmap(code, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		    0);
+	code[100] = (char)0xe8; /* a call */
+	means("relative", code + 101, function - ((uintptr_t)code + 105), 4);
+}
+
+/* A key, after others. */
+static void destroyed(void)
+{
+	uintptr_t *keys = dlsym(RTLD_DEFAULT, "__pthread_keys");
 	pthread_key_t key;
 
-	check(argc == 3, "usage: host_points PLUGIN OTHER");
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	setvbuf(stdin, NULL, _IONBF, 0); /* no buffer out of what is freed */
-	plugin = open_path(argv[1], RTLD_NOW);
-	other = open_path(argv[2], RTLD_NOW);
-	function = (uintptr_t)dlsym(plugin, "callback");
-	calls = (calls_function *)dlsym(plugin, "calls");
-	body = (body_function *)dlsym(plugin, "body");
-	other_word = (uintptr_t * (*)(void)) dlsym(other, "own_variable");
-	if (!function || !calls || !body || !other_word)
-		return 9;
-	pthread_barrier_init(&ready, NULL, 6);
-	start(holding, NULL);
-	start(calling, NULL);
-	start(body, (void *)(uintptr_t)started);
-	start(switching, NULL);
-	start(in_a_register, NULL);
-	pthread_barrier_wait(&ready);
-	points("bss", &in_bss[1], 0);
-	points("data", &in_data[2], 0);
-	points("tls-main", &in_tls[1], getpid());
-	points("tls-module", (uintptr_t *)other_word(), getpid());
-	points("anonymous", page(MAP_PRIVATE), 0);
-	points("shared", page(MAP_SHARED), 0);
-	points("main", &local[1], getpid());
-	points("environment", (uintptr_t *)((uintptr_t)argv[0] & ~7ul) + 1, 0);
-	by_kinds();
 	while (pthread_key_create(&key, NULL) == 0 && key < 3)
 		;
 	pthread_key_delete(key);
 	pthread_key_create(&key, (void (*)(void *))function);
-	keys = dlsym(RTLD_DEFAULT, "__pthread_keys");
 	says("key", keys ? keys + 2 * key + 1 : NULL, function, 0);
-	close_handle(plugin);
+}
+
+/* What the kernel alone has: the number of it instead of the address of a word. */
+static void in_the_kernel(void)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = function };
+	struct sigevent when = { .sigev_notify = SIGEV_NONE,
+				 .sigev_value.sival_ptr = event.data.ptr };
+	stack_t stack = { .ss_size = 65536 };
+	timer_t timer = NULL;
+	int epoll;
+
+	if (wanted("signal")) {
+		signal(SIGUSR1, (void (*)(int))function);
+		says("signal", (void *)SIGUSR1, function, 0);
+	}
+	if (wanted("timer") && timer_create(CLOCK_MONOTONIC, &when, &timer) == 0)
+		says("timer", timer, function, 0);
+	if (wanted("epoll")) {
+		epoll = epoll_create1(0);
+		epoll_ctl(epoll, EPOLL_CTL_ADD, 0, &event);
+		says("epoll", (void *)(uintptr_t)epoll, function, 0);
+	}
+	if (wanted("altstack")) {
+		stack.ss_sp = dlsym(handle, "space");
+		sigaltstack(&stack, NULL);
+		says("altstack", NULL, (uintptr_t)stack.ss_sp, getpid());
+	}
+	if (wanted("robust-list")) {
+		long *list = dlsym(handle, "list");
+
+		list[0] = (long)list;
+		syscall(SYS_set_robust_list, list, 3 * sizeof(*list));
+		says("robust-list", NULL, (uintptr_t)list, getpid());
+	}
+}
+
+/* What functions that have returned left behind would keep the plugin, too. */
+static __attribute__((noinline)) void wipe(void)
+{
+	volatile char left[65536];
+
+	memset((char *)left, 0, sizeof(left));
+	__asm__ volatile("" ::"r"(left) : "memory", "rbx", "r12", "r13", "r14", "r15");
+}
+
+int main(int argc, char **argv)
+{
+	uintptr_t *(*other_word)(void);
+	volatile uintptr_t local[4];
+	void *other;
+
+	check(argc == 3 || argc == 4, "usage: host_points PLUGIN OTHER [PLACE]");
+	only = argv[3];
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	setvbuf(stdin, NULL, _IONBF, 0); /* no buffer out of what is freed */
+	handle = open_path(argv[1], RTLD_NOW);
+	other = open_path(argv[2], RTLD_NOW);
+	function_hidden = ~(uintptr_t)dlsym(handle, "callback");
+	other_word = (uintptr_t * (*)(void)) dlsym(other, "own_variable");
+	check(~function_hidden && other_word, "the plugins lack a function");
+	pthread_barrier_init(&ready, NULL, 2);
+	start("tls-thread heap-arena stack", holding, NULL);
+	start("return", calling, NULL);
+	start("start", (body_function *)dlsym(handle, "body"), (void *)(uintptr_t)started);
+	start("coroutine", switching, NULL);
+	start("register", in_a_register, NULL);
+	points("bss", &in_bss[1], 0);
+	points("data", &in_data[2], 0);
+	points("tls-main", &in_tls[1], getpid());
+	points("tls-module", (uintptr_t *)other_word(), getpid());
+	points("anonymous", wanted("anonymous") ? page(MAP_PRIVATE) : NULL, 0);
+	points("shared", wanted("shared") ? page(MAP_SHARED) : NULL, 0);
+	points("main", &local[1], getpid());
+	points("environment", (uintptr_t *)((uintptr_t)argv[0] & ~7ul) + 1, 0);
+	by_kinds();
+	if (wanted("key"))
+		destroyed();
+	if (only)
+		in_the_kernel();
 	on_the_heap();
+	wipe();
+	close_handle(handle);
 	puts("ready");
 	while (getchar() != EOF) /* LINE main */
 		;

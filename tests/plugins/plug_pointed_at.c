@@ -10,6 +10,8 @@ int callback(int n)
 }
 
 int variable = 7;
+char space[65536]; /* for a stack */
+long list[3];
 static _Thread_local int own = 8;
 
 int *own_variable(void)

@@ -91,6 +91,9 @@ done < sentences
 witness dependency object plain "$third" 0 0
 is "another one needs it" "$(WHY $PID "$second")" "$TMP/second.so (#$second) is kept: another object needs it
   third.so (#$third) needs second.so (#$second) and is kept: the policy keeps every object"
+witness dependency object plain "$third" 0x1000 0
+like "another one has its address" "$(WHY $PID "$second")" "third\\.so \\(#$third\\) points into second\\.so \\(#$second\\) and is kept: "
+witness dependency object plain "$third" 0 0
 ID=$third
 witness memory signal plain 10 "$(printf '0x%x' $(($("$TMP/linger" ls --json $PID | sed -n 's/.*third.so.*"lo":"\(0x[0-9a-f]*\)".*/\1/p') + 8)))" 0
 is "which is kept by something else" "$(WHY $PID "$second" | tail -n +2)" "  third.so (#$third) needs second.so (#$second) and is kept: a word in memory points into it

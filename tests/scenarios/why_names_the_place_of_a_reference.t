@@ -60,6 +60,7 @@ says tagged "host_points words[.0-9]* (tagged) $target" memory memory tagged
 says doubled "host_points words[.0-9]*+0x8 (2\*address+1) $target" memory memory doubled
 says mangled "host_points words[.0-9]*+0x10 (mangled by setjmp/atexit) $target" memory memory mangled
 says unaligned "host_points packed[.0-9]*+0x1 (unaligned) $target" memory memory unaligned
+says unaligned-tagged "host_points packed[.0-9]*+0x9 (unaligned) $target" memory memory unaligned
 says relative "anonymous memory ${AT[relative]} (in code) $target" memory memory relative
 is "encoding in JSON" "$(WHY --json $PID "$ID" | grep -o '"place":"[^,]*,"at":[^,]*,"encoding":"[^,]*')" \
 	"\"place\":\"memory\",\"at\":\"${AT[relative]}\",\"encoding\":\"relative\""
