@@ -40,14 +40,15 @@ static int thread_number(void)
 	return (int)syscall(SYS_gettid);
 }
 
-static void says(const char *name, const volatile void *word, uintptr_t value, int tid)
+static __attribute__((noinline)) void says(const char *name, const volatile void *word,
+					   uintptr_t value, int tid)
 {
 	if (wanted(name))
 		printf("%s %#lx %#lx %d\n", name, (unsigned long)(uintptr_t)word,
 		       (unsigned long)value, tid);
 }
 
-static void points(const char *name, volatile uintptr_t *word, int tid)
+static __attribute__((noinline)) void points(const char *name, volatile uintptr_t *word, int tid)
 {
 	if (!wanted(name))
 		return;
@@ -55,8 +56,18 @@ static void points(const char *name, volatile uintptr_t *word, int tid)
 	says(name, word, function, tid);
 }
 
+/* What functions that have returned left behind would keep the plugin, too. */
+static __attribute__((noinline)) void wipe(void)
+{
+	volatile char left[32768];
+
+	memset((char *)left, 0, sizeof(left));
+	__asm__ volatile("" ::"r"(left) : "memory", "rbx", "r12", "r13", "r14", "r15");
+}
+
 static void waits(void)
 {
+	wipe();
 	pthread_barrier_wait(&ready);
 	for (;;)
 		pause();
@@ -123,9 +134,9 @@ static void on_its_own_stack(void)
 static void *switching(void *arg)
 {
 	getcontext(&contexts[1]);
-	contexts[1].uc_stack.ss_sp = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE,
+	contexts[1].uc_stack.ss_sp = mmap(NULL, 1 << 18, PROT_READ | PROT_WRITE,
 					  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	contexts[1].uc_stack.ss_size = 1 << 16;
+	contexts[1].uc_stack.ss_size = 1 << 18;
 	makecontext(&contexts[1], on_its_own_stack, 0);
 	swapcontext(&contexts[0], &contexts[1]);
 	return arg;
@@ -223,7 +234,7 @@ static __attribute__((noinline)) void by_kinds(void)
 }
 
 /* A key, after others. */
-static void destroyed(void)
+static __attribute__((noinline)) void destroyed(void)
 {
 	uintptr_t *keys = dlsym(RTLD_DEFAULT, "__pthread_keys");
 	pthread_key_t key;
@@ -236,7 +247,7 @@ static void destroyed(void)
 }
 
 /* What the kernel alone has: the number of it instead of the address of a word. */
-static void in_the_kernel(void)
+static __attribute__((noinline)) void in_the_kernel(void)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = function };
 	struct sigevent when = { .sigev_notify = SIGEV_NONE,
@@ -270,30 +281,27 @@ static void in_the_kernel(void)
 	}
 }
 
-/* What functions that have returned left behind would keep the plugin, too. */
-static __attribute__((noinline)) void wipe(void)
+static __attribute__((noinline)) void opens(const char *path)
 {
-	volatile char left[65536];
-
-	memset((char *)left, 0, sizeof(left));
-	__asm__ volatile("" ::"r"(left) : "memory", "rbx", "r12", "r13", "r14", "r15");
+	handle = open_path(path, RTLD_NOW);
+	function_hidden = ~(uintptr_t)dlsym(handle, "callback");
+	check(~function_hidden, "the plugin lacks a function");
 }
 
 int main(int argc, char **argv)
 {
 	uintptr_t *(*other_word)(void);
-	volatile uintptr_t local[4];
+	volatile uintptr_t local[4] = { 0 };
 	void *other;
 
 	check(argc == 3 || argc == 4, "usage: host_points PLUGIN OTHER [PLACE]");
 	only = argv[3];
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	setvbuf(stdin, NULL, _IONBF, 0); /* no buffer out of what is freed */
-	handle = open_path(argv[1], RTLD_NOW);
+	opens(argv[1]);
 	other = open_path(argv[2], RTLD_NOW);
-	function_hidden = ~(uintptr_t)dlsym(handle, "callback");
 	other_word = (uintptr_t * (*)(void)) dlsym(other, "own_variable");
-	check(~function_hidden && other_word, "the plugins lack a function");
+	check(other_word, "the other plugin lacks a function");
 	pthread_barrier_init(&ready, NULL, 2);
 	start("tls-thread heap-arena stack", holding, NULL);
 	start("return", calling, NULL);

@@ -1,6 +1,7 @@
 # why.sh - what the tests of `linger why` share. Source it first, instead of ../lib.sh.
 #
-# Gives, beside ls.sh: points [HOST]: starts host_points (with $AS as that user) under policy:never, which keeps a plugin in process
+# Gives, beside ls.sh: points [HOST]: starts host_points (with $AS as that user; $SETTINGS are
+# linger's, else policy:never; with $PLACE the address is there alone), which keeps a plugin in process
 # $PID as object $ID, and has its address in every kind of place: ${AT[NAME]}, ${VALUE[NAME]}, ${TID[NAME]};
 # witness REASON PLACE ENCODING AT VALUE THREAD: says what keeps it; words: asks, prints what comes
 # behind the first line.
@@ -22,9 +23,9 @@ points() {
 	local name at value tid log=$TMP/logs/points
 	rm -f in out "$log".*
 	mkfifo -m 666 in out
-	${AS:+setpriv --reuid=$AS --regid=$AS --clear-groups} env LINGER="log:$log,policy:never" \
+	${AS:+setpriv --reuid=$AS --regid=$AS --clear-groups} env LINGER="log:$log,${SETTINGS:-policy:never}" \
 		LD_PRELOAD="$TMP/liblinger.so" "${1:-$TMP/host_points}" \
-		"$TMP/pointed_at.so" "$TMP/other.so" < in > out &
+		"$TMP/pointed_at.so" "$TMP/other.so" ${PLACE:+"$PLACE"} < in > out &
 	PID=$! PIDS+=" $!"
 	exec 3> in 4< out
 	while read -r name at value tid <&4 && [ "$name" != ready ]; do
@@ -32,7 +33,7 @@ points() {
 	done
 	is "the shim is in the process" "$(compgen -G "$log.*")" "$log.$PID"
 	ID=$("$TMP/linger" ls --json $PID | sed -n 's/.*"id":\([0-9]*\),.*pointed_at\.so.*"state":"kept".*/\1/p')
-	like "it keeps the plugin" "$ID" '^[0-9]+$'
+	[ "${PLACE:-}" = nothing ] || like "it keeps the plugin" "$ID" '^[0-9]+$'
 }
 witness() { "$TMP/witness" "$PID" "$ID" "$@" || echo "# the witness was not written"; }
 words() { if [ "${AS:-}" ]; then LS_AS "$AS" "$PID" "$ID"; else WHY "$PID" "$ID"; fi | tail -n +2; }
