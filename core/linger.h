@@ -145,8 +145,9 @@ static inline int linger_lookup(linger_lib *lib, const char *name, void **ret)
  * unreachable in a complete epoch that began after the request, and at the end of the last of these no
  * thread's stack or registers pointed into it, nothing that stays needed it, and it was not pinned. (What
  * was found so has to be reported anew by all: the reference may be in a heap by then.)
- * With policy:never (and safe, today) the functions do the same, and nothing is closed; with policy:off
- * the C library unloads at the last linger_unload, as always.
+ * With policy:never the functions do the same, and nothing is closed; with policy:safe what nothing
+ * leads into goes, reported or not, in a later dlopen or dlclose, callbacks and all; with policy:off the C
+ * library unloads at the last linger_unload, as always.
  */
 typedef struct linger_rt linger_rt;
 

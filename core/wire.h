@@ -245,7 +245,8 @@ enum lgr_encoding {
 	X(PIPE, "pipe", "unread bytes in a pipe or socket of the process to itself")               \
 	X(CODE, "code", "code made at run time cannot be read on this machine")                    \
 	X(GLIBC, "glibc", "something private of glibc was not found")                              \
-	X(LOADING, "loading", "it was closed inside a constructor or destructor")
+	X(LOADING, "loading", "it was closed inside a constructor or destructor")                  \
+	X(TOLD, "told", "whoever asked is told first, in the next dlopen or dlclose that looks")
 
 enum lgr_unseen {
 #define X(id, name, text) LGR_UN_##id,

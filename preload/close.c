@@ -38,8 +38,7 @@ bool lgr_close_may(const struct lgr_object *object)
 bool lgr_close_is_proven(const struct lgr_object *object)
 {
 	return lgr_close_may(object) &&
-	       (lgr_region.policy == LGR_POLICY_OFF || lgr_is(object, LGR_FL_REAPED) ||
-		(lgr_is(object, LGR_FL_PROVEN) && lgr_safe()));
+	       (lgr_region.policy == LGR_POLICY_OFF || lgr_is(object, LGR_FL_REAPED));
 }
 
 static void condemn(struct lgr_object *object)
@@ -150,10 +149,13 @@ int lgr_close_proven(void)
 	if (atomic_load(&closer) || !lgr_lock(&lgr_lock_registry))
 		return 0;
 	root = condemn_proven();
-	if (root)
+	if (root) {
 		close_all(root);
-	else
+	} else {
 		lgr_unlock(&lgr_lock_registry);
+		if (atomic_load_explicit(&at_call, memory_order_relaxed))
+			look_after();
+	}
 	return (int)(lgr_region.counter[LGR_N_UNLOADS] - unloads);
 }
 

@@ -108,9 +108,14 @@ static void prove_at_call(const struct lgr_call *call)
 
 	if (!lgr_safe())
 		return;
-	while ((object = lgr_registry_next(object)))
-		if (is_given_up(object) && lgr_close_may(object))
+	while ((object = lgr_registry_next(object))) {
+		if (!is_given_up(object) || !lgr_close_may(object))
+			continue;
+		if (object->watches)
+			lgr_reach_unseen(object, LGR_UN_TOLD);
+		else
 			lgr_registry_set_flags(object, LGR_FL_PROVEN, 0);
+	}
 	lgr_safe_at_call(call->frame, call->depth);
 }
 
@@ -273,15 +278,51 @@ static void leave(void)
 	lgr_loads_unlock();
 }
 
-/* What has been opened again since is not closed; then what is proven goes, outside of any load. */
-static void close_proven(const struct lgr_call *call)
+static void settle_under_lock(void)
 {
-	if (call->depth != 1 || !lgr_close_pending() || !lgr_lock(&lgr_lock_registry))
+	if (!lgr_lock(&lgr_lock_registry))
 		return;
 	settle_if_stale();
-	lgr_safe_again(call->frame);
 	lgr_unlock(&lgr_lock_registry);
-	lgr_close_proven();
+}
+
+/*
+ * What has been opened again since is not closed; then what is proven goes, in the program's outermost
+ * dlopen or dlclose; call is NULL where a host reaps what it has reported. The loads' lock is kept from
+ * the proof to the close, so that nobody opens meanwhile what has been proven; the callbacks run inside
+ * it, as destructors do. Returns how many have gone.
+ */
+static int close_proven(const struct lgr_call *call)
+{
+	struct lgr_watch_batch *batch = NULL;
+	bool proven, failed = false;
+	int gone = 0;
+
+	if (!lgr_lock(&lgr_lock_registry))
+		return 0;
+	settle_if_stale();
+	proven = call ? lgr_safe_take(call->frame) : lgr_host_take_proven();
+	if (proven)
+		batch = lgr_watch_collect(&failed);
+	lgr_unlock(&lgr_lock_registry);
+	if (failed || (!proven && !call))
+		return 0;
+	lgr_watch_tell(batch, LINGER_UNLOADING);
+	if (batch)
+		settle_under_lock(); /* what a callback has opened */
+	gone = lgr_close_proven();
+	lgr_watch_tell(batch, LINGER_UNLOADED);
+	if (batch && lgr_lock(&lgr_lock_registry)) {
+		lgr_watch_free(batch);
+		lgr_unlock(&lgr_lock_registry);
+	}
+	return gone;
+}
+
+static void close_if_pending(const struct lgr_call *call)
+{
+	if (call->depth == 1 && lgr_close_pending())
+		close_proven(call);
 }
 
 /* Does this close concern anything that we hold, or should? What is there from the start is not. */
@@ -316,7 +357,7 @@ int lgr_keep_close(void *handle, const uintptr_t *frame)
 	if (concerns && lgr_safe())
 		lgr_exempt_find();
 	call.depth = concerns ? enter() : 0;
-	close_proven(&call);
+	close_if_pending(&call);
 	take_request(handle, &call);
 	if (call.depth && may_close()) {
 		result = dlclose(handle);
@@ -339,7 +380,7 @@ void lgr_keep_before_open(const char *file, const uintptr_t *frame)
 	call.depth = enter();
 	if (!call.depth)
 		return;
-	close_proven(&call);
+	close_if_pending(&call);
 	if (lgr_lock(&lgr_lock_registry)) {
 		settle_if_stale();
 		lgr_fresh_before_open(file);
@@ -360,39 +401,6 @@ void lgr_keep_after_open(void)
 	leave();
 }
 
-/*
- * The loads' lock is kept from the proof to the close, so that nobody opens meanwhile what has been
- * proven; the callbacks run inside it, as destructors do.
- */
-static int reap(void)
-{
-	struct lgr_watch_batch *batch = NULL;
-	bool proven, failed = false;
-	int gone = 0;
-
-	if (!lgr_lock(&lgr_lock_registry))
-		return 0;
-	settle_if_stale();
-	proven = lgr_host_take_proven();
-	if (proven)
-		batch = lgr_watch_collect(&failed);
-	lgr_unlock(&lgr_lock_registry);
-	if (!proven || failed)
-		return 0;
-	lgr_watch_tell(batch, LINGER_UNLOADING);
-	if (batch && lgr_lock(&lgr_lock_registry)) {
-		settle_if_stale(); /* what a callback has opened */
-		lgr_unlock(&lgr_lock_registry);
-	}
-	gone = lgr_close_proven();
-	lgr_watch_tell(batch, LINGER_UNLOADED);
-	if (batch && lgr_lock(&lgr_lock_registry)) {
-		lgr_watch_free(batch);
-		lgr_unlock(&lgr_lock_registry);
-	}
-	return gone;
-}
-
 int lgr_keep_reap(void)
 {
 	uint32_t depth;
@@ -402,7 +410,7 @@ int lgr_keep_reap(void)
 		return 0;
 	depth = enter();
 	if (depth == 1)
-		gone = reap();
+		gone = close_proven(NULL);
 	if (depth)
 		leave();
 	return gone;

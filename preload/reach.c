@@ -345,7 +345,7 @@ static bool look_at_thread(void *arg, const struct lgr_stopped *thread)
 	return true;
 }
 
-/* Of what is kept and not looked for: what it needs stays. */
+/* Of what is kept, or about to be, and not looked for: what it needs stays. */
 static void look_at_kept(struct look *l)
 {
 	struct lgr_object *object = NULL;
@@ -357,7 +357,7 @@ static void look_at_kept(struct look *l)
 			reach(l, object, LGR_RSN_PIN, &pin);
 		if (lgr_is(object, LGR_FL_SOUGHT))
 			continue;
-		if (lgr_state_of(object) == LGR_ST_KEPT)
+		if (lgr_state_of(object) == LGR_ST_KEPT || !lgr_group_uses(object))
 			look_at_links(l, object);
 		else if (object->watches && !lgr_blind("watch")) {
 			l->source = object;

@@ -55,6 +55,20 @@ static uint32_t count_proven(void)
 	return n;
 }
 
+/* What is proven stays so until it is opened again; LGR_FL_PROVEN alone may be a host's, too. */
+static bool take_proven(void)
+{
+	struct lgr_object *object = NULL;
+	bool any = false;
+
+	while ((object = lgr_registry_next(object))) {
+		if (lgr_is(object, LGR_FL_PROVEN))
+			lgr_registry_set_flags(object, LGR_FL_REAPED, LGR_FL_PROVEN);
+		any |= lgr_is(object, LGR_FL_REAPED);
+	}
+	return any;
+}
+
 static void add(enum lgr_counter which, uint32_t n)
 {
 	atomic_fetch_add_explicit(&lgr_region.counter[which], n, memory_order_relaxed);
@@ -82,8 +96,10 @@ void lgr_safe_at_call(const uintptr_t *frame, uint32_t depth)
 	uint64_t budget = lgr_settings.of[LGR_SET_BUDGET].number;
 	uint32_t proven;
 
-	if (lgr_settings.of[LGR_SET_LEAKCHECK].number || all_trusted())
+	if (lgr_settings.of[LGR_SET_LEAKCHECK].number || all_trusted()) {
+		take_proven();
 		return;
+	}
 	if (depth != 1) {
 		flag_unseen(LGR_UN_LOADING);
 	} else if (lgr_reach_cost() > budget) {
@@ -94,6 +110,7 @@ void lgr_safe_at_call(const uintptr_t *frame, uint32_t depth)
 		proven = count_proven();
 		add(LGR_N_PROVEN, proven);
 		add(LGR_N_PROVEN_AT_CALL, proven);
+		take_proven();
 	}
 }
 
@@ -142,24 +159,28 @@ static void look(const uintptr_t *frame)
 		lgr_reach_begin(frame, PAUSE);
 }
 
-void lgr_safe_again(const uintptr_t *frame)
+static void look_again(const uintptr_t *frame)
 {
 	uint64_t begun = now();
-	uint32_t before, proven;
+	uint32_t proven;
 
-	if (!lgr_safe() || !atomic_load_explicit(&lgr_region.kept, memory_order_relaxed) ||
-	    begun < again.next_ns || !lgr_filter_allows())
+	if (begun < again.next_ns || !lgr_filter_allows())
 		return;
 	if (lgr_reach_pending()) {
-		before = count_proven();
 		if (!lgr_reach_collect())
 			return;
-	} else {
-		before = 0;
-		if (flag_kept())
-			look(frame);
+	} else if (flag_kept()) {
+		look(frame);
 	}
 	proven = count_proven();
-	add(LGR_N_PROVEN, proven - lgr_min(before, proven));
-	pause_until_next(proven > before, begun);
+	add(LGR_N_PROVEN, proven);
+	pause_until_next(proven, begun);
+}
+
+bool lgr_safe_take(const uintptr_t *frame)
+{
+	if (!lgr_safe() || !atomic_load_explicit(&lgr_region.kept, memory_order_relaxed))
+		return false;
+	look_again(frame);
+	return take_proven();
 }

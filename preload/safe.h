@@ -21,13 +21,16 @@
 bool lgr_safe(void);
 
 /*
- * In the program's dlclose: takes LGR_FL_PROVEN from what has it, and is not proven to be unreachable.
+ * In the program's dlclose: flags with LGR_FL_REAPED what has LGR_FL_PROVEN and is proven to be unreachable.
  * @depth: how often this thread has the loads' lock. @frame: stub.h.
  */
 void lgr_safe_at_call(const uintptr_t *frame, uint32_t depth);
 
-/* In the program's outermost dlopen or dlclose: flags kept objects that are proven by now. */
-void lgr_safe_again(const uintptr_t *frame);
+/*
+ * In the program's outermost dlopen or dlclose, if it is time to look again: flags with LGR_FL_REAPED
+ * kept objects that are proven by now. Returns whether there are any.
+ */
+bool lgr_safe_take(const uintptr_t *frame);
 
 /* Something has been kept: it is looked at soon. */
 void lgr_safe_kept(void);
