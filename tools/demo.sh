@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # demo.sh - linger at work on a real program: Tcl loads SQLite's extension, uses it, unloads it, and uses
-# it all the same.
+# it all the same; linger says why the library is kept, and unloads it when nothing holds it any more.
 #
 # Run by `make demo`, which builds and installs what is needed first. Environment: O, the build
 # folder. Changes nothing outside a temporary directory.
@@ -63,15 +63,41 @@ load $sqlite Sqlite3
 sqlite3 db :memory:
 unload $sqlite Sqlite3
 puts "after the unload 6 * 7 = [db eval {select 6 * 7}]"
+flush stdout
+if {[llength \$argv]} { gets stdin }
+db close
+# Anything that asks the loader will do; this is no library.
+for {set i 0} {\$i < 500 && [llength \$argv]} {incr i} {
+	catch {load [info script] Nothing}
+	after 20
+}
 TCL
 say "4. A script with a bug: it unloads the extension and goes on using it. As it is:"
 status=0 # of a shell in between, whose remark on it nobody needs
 bash -c 'tclsh8.6 "$1"; exit $?' - "$tmp/bug.tcl" >"$tmp/bug" 2>&1 || status=$?
 [ "$status" -gt 128 ] || die "it did not crash: $(cat "$tmp/bug")"
 echo "     it dies of signal $((status - 128))"
-echo "   Under linger, which keeps what is closed:"
-"$linger" run --log "$tmp/bug-log" tclsh8.6 "$tmp/bug.tcl" | sed 's/^/     /'
-"$linger" log "$tmp/bug-log" | sed 's/^/     /'
+echo "   Under linger, which finds that something still leads into the library, and keeps it:"
+rm "$tmp/go" && mkfifo "$tmp/go"
+"$linger" run --log "$tmp/bug-log" tclsh8.6 "$tmp/bug.tcl" wait <"$tmp/go" >"$tmp/live" &
+tcl=$!
+exec 3>"$tmp/go"
+until grep -q after "$tmp/live"; do
+	kill -0 "$tcl" 2>/dev/null || die "tclsh ended early"
+done
+grep after "$tmp/live" | sed 's/^/     /'
+echo "   Why is it kept? (linger why PID libtclsqlite3.so)"
+"$linger" why "$tcl" "$sqlite" | sed 's/^/     /'
+echo "   The script closes the database. The library goes at one of the next calls of the loader:"
+echo >&3
+until "$linger" log "$tmp/bug-log" | grep -q "unload .*$sqlite"; do
+	kill -0 "$tcl" 2>/dev/null || break
+done
+"$linger" log "$tmp/bug-log" | grep -F "$sqlite" | sed 's/^/     /'
+"$linger" log "$tmp/bug-log" | grep -q "unload .*$sqlite" || die "it was not unloaded"
+kill "$tcl" 2>/dev/null || :
+wait "$tcl" 2>/dev/null || :
+tcl=
 
 say "Those were programs nobody changed. The README says what linger promises, what holds already, and"
 echo "how to switch it off (LINGER=off)."
