@@ -289,21 +289,35 @@ static const char *find_call(Dwarf_Die *unit, Dwarf_Addr at, int *ret_line)
 	return name;
 }
 
+/* The unit that has @at. Not every compiler writes the table for this (clang does not). */
+static Dwarf_Die *find_unit(Dwfl_Module *module, Dwarf_Addr at, Dwarf_Addr *ret_bias)
+{
+	Dwarf_Die *unit = dwfl_module_addrdie(module, at, ret_bias);
+
+	if (unit)
+		return unit;
+	while ((unit = dwfl_module_nextcu(module, unit, ret_bias)))
+		if (dwarf_haspc(unit, at - *ret_bias) > 0)
+			return unit;
+	return NULL;
+}
+
 int lgr_dwarf_line(struct lgr_dwarf *d, const struct lgr_proc_object *o, uint64_t at, char *buf,
 		   size_t n)
 {
 	Dwfl_Module *module = module_of(d, o);
 	Dwarf_Addr bias;
-	Dwarf_Die *unit = module ? dwfl_module_addrdie(module, at, &bias) : NULL;
-	const char *file = NULL, *base;
+	Dwarf_Die *unit = module ? find_unit(module, at, &bias) : NULL;
+	const char *file, *base;
 	int number = 0, len;
-	Dwfl_Line *line;
+	Dwarf_Line *line;
 
-	if (unit)
-		file = find_call(unit, at - bias, &number);
-	line = module && !file ? dwfl_module_getsrc(module, at) : NULL;
-	if (line)
-		file = dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL);
+	if (!unit)
+		return -ENOENT;
+	file = find_call(unit, at - bias, &number);
+	line = file ? NULL : dwarf_getsrc_die(unit, at - bias);
+	if (line && dwarf_lineno(line, &number) == 0)
+		file = dwarf_linesrc(line, NULL, NULL);
 	if (!file)
 		return -ENOENT;
 	base = strrchr(file, '/');

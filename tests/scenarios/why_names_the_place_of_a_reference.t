@@ -56,9 +56,9 @@ says anonymous "anonymous memory ${AT[anonymous]} $target"
 says shared "shared memory ${AT[shared]} $target"
 
 # -- words that mean an address in another way
-says tagged "host_points words[.0-9]* (tagged) $target" memory memory tagged
-says doubled "host_points words[.0-9]*+0x8 (2\*address+1) $target" memory memory doubled
-says mangled "host_points words[.0-9]*+0x10 (mangled by setjmp/atexit) $target" memory memory mangled
+says tagged "host_points [a-z_.]*words[.0-9]* (tagged) $target" memory memory tagged
+says doubled "host_points [a-z_.]*words[.0-9]*+0x8 (2\*address+1) $target" memory memory doubled
+says mangled "host_points [a-z_.]*words[.0-9]*+0x10 (mangled by setjmp/atexit) $target" memory memory mangled
 says unaligned "host_points packed[.0-9]*+0x1 (unaligned) $target" memory memory unaligned
 says unaligned-tagged "host_points packed[.0-9]*+0x9 (unaligned) $target" memory memory unaligned
 says relative "anonymous memory ${AT[relative]} (in code) $target" memory memory relative
@@ -66,7 +66,7 @@ is "encoding in JSON" "$(WHY --json $PID "$ID" | grep -o '"place":"[^,]*,"at":[^
 	"\"place\":\"memory\",\"at\":\"${AT[relative]}\",\"encoding\":\"relative\""
 
 # -- what has changed since
-says changed "it did at host_points words[.0-9]*+0x[0-9a-f]*, $changed"
+says changed "it did at host_points [a-z_.]*words[.0-9]*+0x[0-9a-f]*, $changed"
 says unmapped "it did at memory 0x10 (not mapped), $changed"
 says bss "it did at host_points in_bss+0x8, $changed" memory memory doubled
 like "changed, in JSON" "$(WHY --json $PID "$ID")" '"where":"host_points in_bss\+0x8","stale":true}$'

@@ -8,7 +8,7 @@ target='-> pointed_at.so+0x[0-9a-f]* (callback)'
 # found NAME WANTED [SETTING]: as says of the other test; $PID, $ID of a process for this place.
 found() {
 	local got wanted=$2
-	PLACE=$1 SETTINGS=policy:safe,budget:1s${3:+,$3} points
+	PLACE=$1 SETTINGS=policy:safe,budget:1s${3:+,$3} points "$TMP/host_points"
 	wanted=${wanted//AT/${AT[$1]}}
 	wanted=${wanted//THREAD/thread ${TID[$1]} (host_points)}
 	wanted=${wanted//HOLDER/thread ${TID[$1]} (a\\\\x0aholder)}
@@ -40,9 +40,9 @@ found heap-mapped "8000 bytes into a [0-9]*-byte $chunk"
 found heap-arena "16 bytes into a 200-byte $chunk"
 found anonymous "anonymous memory AT $target"
 found shared "shared memory AT $target"
-found tagged "host_points words[.0-9]* (tagged) $target"
-found doubled "host_points words[.0-9]*+0x8 (2\*address+1) $target"
-found mangled "host_points words[.0-9]*+0x10 (mangled by setjmp/atexit) $target"
+found tagged "host_points [a-z_.]*words[.0-9]* (tagged) $target"
+found doubled "host_points [a-z_.]*words[.0-9]*+0x8 (2\*address+1) $target"
+found mangled "host_points [a-z_.]*words[.0-9]*+0x10 (mangled by setjmp/atexit) $target"
 found unaligned "host_points packed+0x1 (unaligned) $target" scan:byte
 found unaligned-tagged "host_points packed+0x9 (unaligned) $target" scan:byte
 found relative "anonymous memory AT (in code) $target"
@@ -53,7 +53,7 @@ found altstack "alternate signal stack of THREAD -> pointed_at.so+0x[0-9a-f]* (s
 found robust-list "robust list of THREAD -> pointed_at.so+0x[0-9a-f]* (list)"
 
 # -- the control: with no such place it is unloaded, and nobody can ask
-PLACE=nothing SETTINGS=policy:safe,budget:1s points
+PLACE=nothing SETTINGS=policy:safe,budget:1s points "$TMP/host_points"
 is "without one it is unloaded" "$("$TMP/linger" ls --json $PID | grep -c pointed_at.so)" 0
 is "and that is all there is to say" "$(WHY $PID pointed_at.so 2>&1)" \
 	"linger why: process $PID has no object 'pointed_at.so'; \`linger ls $PID\` lists them, and the event log has those that went"
