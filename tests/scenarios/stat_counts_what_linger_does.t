@@ -24,16 +24,6 @@ closes              106
 unloads             107
 hides               108
 detaches            109
-scans               110
-scans_unseen        111
-snapshots           112
-scanned_bytes       113
-scan_ns             114
-longest_scan_ns     115
-longest_pause_ns    116
-proven              117
-proven_at_call      118
-witnessed           119
 
 scans               110; not everything seen: 111, in a copy: 112
 scanned             113 bytes in 114 ns
