@@ -7,6 +7,6 @@ cd "$ROOT" || bail "no project"
 
 listed=$(sed 's/#.*//' tests/*/packages tests/*/packages-all | tr -s ' \t' '\n')
 listed+=$'\n'$(sed -n 's/^\(BUILD\|TEST\)_PACKAGES = //p' Makefile | tr ' ' '\n')
-needed=$(sed -n 's/^[[:space:]]*need [^ ]* \([a-z0-9+.-]*\)$/\1/p' tests/*/*.t tests/*/*.sh | sort -u)
+needed=$(sed -n 's/^[[:space:]]*need[_a-z]* [^ ]* \([a-z0-9+.-]*\)$/\1/p' tests/*/*.t tests/*/*.sh | sort -u)
 ok "some are needed" test "$(wc -w <<<"$needed")" -gt 5
 is "every one is listed" "$(grep -vxF "$listed" <<<"$needed")" ""

@@ -31,9 +31,16 @@ cd "$TMP" || exit
 
 # A library that does nothing, and one that ends what others began: see ends.c.
 export OTHER=$TMP/other.so
-echo 'int other_library;' | "$CC" -x c -fPIC -shared -o "$OTHER" - &&
-	"$CC" -D_GNU_SOURCE -Wall -Wextra -fPIC -shared -o "$TMP/ends.so" "$HERE/ends.c" ||
-	bail 'the libraries of the tests cannot be built'
+build() {
+	"$CC" -D_GNU_SOURCE -Wall -Wextra -O2 -fPIC -shared -o "$@" || bail "$1 cannot be built"
+}
+build "$OTHER" -x c - <<<'int other_library;'
+build "$TMP/ends.so" "$HERE/ends.c"
+
+# need_library SONAME PACKAGE
+need_library() {
+	ldconfig -p | grep -qF "$1 (" || bail "$1 is missing: install the Debian package $2"
+}
 
 # one DIR COMMAND...: a run with its output, status and log in a directory of its own.
 one() {

@@ -1,0 +1,63 @@
+#!/bin/bash
+# Python: a thread uses libcups, ctypes closes it, and the thread ends: its thread-specific data has a destructor in
+# libcups. libcups never deletes that key: the holder never ends, unless somebody else deletes it.
+# SPDX-License-Identifier: MIT
+. "$(dirname "$0")/crashes.sh"
+need python3 python3
+need_library libcups.so.2 libcups2
+
+cat >program.py <<'END'
+import _ctypes, ctypes, os, sys, threading, time
+
+used, closed = threading.Event(), threading.Event()
+
+def use(library):
+    print(library.cupsLastError(), flush=True)
+    del library
+    used.set()
+    closed.wait()
+
+def leave():
+    """A thread that has used the library."""
+    library = ctypes.CDLL('libcups.so.2')
+    thread = threading.Thread(target=use, args=(library,))
+    thread.start()
+    used.wait()
+    _ctypes.dlclose(library._handle)
+    return thread
+
+def mapped():
+    with open('/proc/self/maps') as maps:
+        return 'libcups.so' in maps.read()
+
+def overwrite():
+    """As the work of a real program would: other values where the deleted ones were."""
+    functions = [ctypes.CFUNCTYPE(ctypes.c_int)(lambda: i) for i in range(1000)]
+    texts = ['x' * size for size in range(2048)]
+
+thread = leave()
+closed.set()
+thread.join()
+# join waits for Python's part of the thread: its end comes after that.
+while len(os.listdir('/proc/self/task')) > 1:
+    time.sleep(0.001)
+print('the thread has ended', flush=True)
+if len(sys.argv) > 1:
+    del thread
+    # Says what it finds, and deletes it if told.
+    _ctypes.dlclose(_ctypes.dlopen(os.environ['TMP'] + '/ends.so', os.RTLD_NOW))
+    until = time.monotonic() + float(os.environ['PATIENCE'])
+    while mapped() and time.monotonic() < until:
+        overwrite()
+        _ctypes.dlclose(_ctypes.dlopen(os.environ['OTHER'], os.RTLD_NOW))
+        time.sleep(0.01)
+END
+export TMP KEYS_OF=/libcups.so
+library='/libcups.so.2[.0-9]*'
+EXPECTED=$'0\nthe thread has ended'
+crashes thread python3 program.py
+lives thread "$library" python3 program.py
+EXPECTED=$'0\nthe thread has ended\nits key exists'
+ENDS=keys PATIENCE=0.5 holds_on its_key_is_never_deleted "$library" python3 program.py end
+EXPECTED=$'0\nthe thread has ended\nits key is deleted'
+ENDS=delete unloads somebody_else_deletes_its_key "$library" python3 program.py end
