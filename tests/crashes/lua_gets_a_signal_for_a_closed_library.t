@@ -14,6 +14,8 @@ assert(state:dostring [[
 	local posix = require "posix"
 	posix.signal(posix.SIGUSR1, function() end)
 ]])
+print "opened"
+io.stdout:flush()
 state:close()
 os.execute "kill -USR1 $PPID"
 print "the signal has come"
@@ -50,7 +52,7 @@ end
 END
 export TMP ENDS=signal
 library='/(posix|liblua5.1-posix).so[.0-9]*'
-EXPECTED='the signal has come'
+EXPECTED=$'opened\nthe signal has come'
 crashes signal lua5.1 program.lua
 lives signal "$library" lua5.1 program.lua
 EXPECTED+=$'\nthe handler is removed'

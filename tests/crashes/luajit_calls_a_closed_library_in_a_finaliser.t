@@ -13,6 +13,8 @@ local attributes
 local early = newproxy(true)
 getmetatable(early).__gc = function() print(attributes("/", "mode")) end
 attributes = require "lfs".attributes
+print "opened"
+io.stdout:flush()
 if not arg[1] then return end
 
 -- Closes what was opened: the record of it has a finaliser.
@@ -54,7 +56,7 @@ while mapped() and tonumber(clock.time(nil)) <= until_then do
 	clock.usleep(10000)
 end
 END
-EXPECTED=directory
+EXPECTED=$'opened\ndirectory'
 library='/(lfs|liblua5.1-filesystem).so[.0-9]*'
 crashes at_exit luajit program.lua
 lives at_exit "$library" luajit program.lua

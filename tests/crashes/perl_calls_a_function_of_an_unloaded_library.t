@@ -13,6 +13,8 @@ use POSIX ();
 
 my $library = pop @DynaLoader::dl_librefs;
 my $module = pop @DynaLoader::dl_modules;
+$| = 1;
+print "opened\n";
 $module eq 'POSIX' && DynaLoader::dl_unload_file($library) or die;
 print POSIX::floor(42.5), "\n";
 exit unless @ARGV;
@@ -42,7 +44,7 @@ sub overwrite {
 	return;
 }
 END
-EXPECTED=42
+EXPECTED=$'opened\n42'
 crashes perl perl program.pl
 lives perl /POSIX.so perl program.pl
 unloads perl /POSIX.so perl program.pl end

@@ -28,6 +28,7 @@ def leave():
     magick.DestroyMagickWand(wand)
     magick.DestroyPixelWand(color)
     magick.MagickWandTerminus()
+    print('opened', flush=True)
     _ctypes.dlclose(magick._handle)
     return pause
 
@@ -73,10 +74,10 @@ if len(sys.argv) > 1:
 END
 export TMP OMP_WAIT_POLICY=active OMP_NUM_THREADS=2 MAGICK_THREAD_LIMIT=2 KEYS_OF=/libgomp.so
 library='/libgomp.so.1[.0-9]*'
-EXPECTED='a thread turns round'
+EXPECTED=$'opened\na thread turns round'
 crashes threads python3 program.py
 lives threads "$library" python3 program.py
-EXPECTED=$'a thread turns round\n0 threads\nits key exists'
+EXPECTED=$'opened\na thread turns round\n0 threads\nits key exists'
 ENDS=keys PATIENCE=0.5 holds_on its_key_is_never_deleted "$library" python3 program.py end
-EXPECTED=$'a thread turns round\n0 threads\nits key is deleted'
+EXPECTED=$'opened\na thread turns round\n0 threads\nits key is deleted'
 ENDS=delete unloads somebody_else_deletes_its_key "$library" python3 program.py end

@@ -16,6 +16,7 @@ def leave():
     number = CFUNCTYPE(c_uint32)(('png_access_version_number', library))
     library.png_get_libpng_ver.restype = POINTER(c_char)
     text = library.png_get_libpng_ver(None)
+    print('opened', flush=True)
     _ctypes.dlclose(library._handle)
     return number if sys.argv[1] == 'call' else text
 
@@ -43,7 +44,7 @@ if len(sys.argv) > 2:
         _ctypes.dlclose(_ctypes.dlopen(os.environ['OTHER'], os.RTLD_NOW))
         time.sleep(0.01)
 END
-EXPECTED=1
+EXPECTED=$'opened\n1'
 for what in call read; do
 	crashes $what python3 program.py $what
 	lives $what '/libpng16.so.16[.0-9]*' python3 program.py $what

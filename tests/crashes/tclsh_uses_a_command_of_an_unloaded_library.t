@@ -8,6 +8,8 @@ need tclsh8.6 tcl8.6
 cat >program.tcl <<'END'
 load /usr/lib/tcltk/sqlite3/libtclsqlite3.so Sqlite3
 sqlite3 db :memory:
+puts opened
+flush stdout
 unload /usr/lib/tcltk/sqlite3/libtclsqlite3.so Sqlite3
 puts [db eval {SELECT 6 * 7}]
 if {[lindex $argv 0] ne "end"} exit
@@ -32,7 +34,7 @@ while {[mapped] && [clock milliseconds] < $until} {
 	after 10
 }
 END
-EXPECTED=42
+EXPECTED=$'opened\n42'
 crashes tcl tclsh8.6 program.tcl
 lives tcl /libtclsqlite3.so tclsh8.6 program.tcl
 unloads tcl /libtclsqlite3.so tclsh8.6 program.tcl end

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/crashes.sh"
 
 says() {
-	EXPECTED=begin$'\n'$1
+	EXPECTED=opened$'\n'$1
 }
 for kind in on_exit signal key thread timer printf putenv setvbuf; do
 	case $kind in

@@ -200,13 +200,13 @@ int main(int argc, char **argv)
 			kind = &kinds[i];
 	check(kind, "usage: host_dangles KIND [end]");
 
-	puts("begin");
-	fflush(stdout);
 	handle = open_path(plugin("dangles"), RTLD_NOW);
 	if (kind->begin)
 		kind->begin(handle);
 	else
 		leave(handle, kind->name);
+	puts("opened");
+	fflush(stdout);
 	close_handle(handle);
 	if (kind->use)
 		kind->use();
