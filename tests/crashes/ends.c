@@ -5,6 +5,8 @@
  * ENDS=signal		SIGUSR1 has its default action again
  * ENDS=keys KEYS_OF=X	names the keys of thread-specific data whose destructor lies in a file with X in its name
  * ENDS=delete KEYS_OF=X	deletes them
+ * ENDS=callable		says whether R knows the function that data.table registers for other packages
+ * ENDS=forget			registers none in its place
  * SPDX-License-Identifier: MIT
  */
 #include <dlfcn.h>
@@ -61,6 +63,20 @@ static void keys(const char *file, int delete)
 	say(!n ? "no key\n" : delete ? "its key is deleted\n" : "its key exists\n");
 }
 
+static void callable(int forget)
+{
+	void *(*get)(const char *, const char *) = dlsym(RTLD_DEFAULT, "R_GetCCallable");
+	void (*set)(const char *, const char *, void *) =
+		dlsym(RTLD_DEFAULT, "R_RegisterCCallable");
+
+	if (!get || !set)
+		return;
+	if (forget)
+		set("data.table", "CsubsetDT", NULL);
+	say(get("data.table", "CsubsetDT") ? "its function is registered\n" :
+					       "its function is forgotten\n");
+}
+
 static void __attribute__((constructor)) do_it(void)
 {
 	const char *what = getenv("ENDS"), *of = getenv("KEYS_OF");
@@ -69,4 +85,6 @@ static void __attribute__((constructor)) do_it(void)
 		say("the handler is removed\n");
 	if (what && of && (!strcmp(what, "keys") || !strcmp(what, "delete")))
 		keys(of, *what == 'd');
+	if (what && (!strcmp(what, "callable") || !strcmp(what, "forget")))
+		callable(*what == 'f');
 }

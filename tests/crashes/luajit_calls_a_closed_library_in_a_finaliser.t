@@ -27,7 +27,7 @@ local function close(name)
 	end
 	collectgarbage()
 end
-package.loaded.lfs, registry["directory metatable"], registry["lock metatable"] = nil
+lfs, package.loaded.lfs, registry["directory metatable"], registry["lock metatable"] = nil
 close "lfs.so"
 early = nil
 collectgarbage()

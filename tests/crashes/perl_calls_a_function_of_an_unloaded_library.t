@@ -25,6 +25,7 @@ for my $package ('POSIX', 'POSIX::SigSet', 'POSIX::Termios') {
 	defined &{"${package}::$_"} and undef &{"${package}::$_"} for keys %{"${package}::"};
 }
 delete $main::{'POSIX::'};
+require List::Util; # variables of the loader's functions keep their last values
 my $until = time + $ENV{PATIENCE};
 while (mapped() && time <= $until) {
 	overwrite();

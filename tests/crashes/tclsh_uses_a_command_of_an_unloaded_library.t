@@ -1,6 +1,6 @@
 #!/bin/bash
 # Tcl: `unload` of SQLite's extension while one of its databases is open. The command `db` is still there, and is a
-# function of the library. The holder ends when the command is deleted.
+# function of the library. The holder ends when the commands of the library are deleted.
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/crashes.sh"
 need tclsh8.6 tcl8.6
@@ -13,7 +13,7 @@ flush stdout
 unload /usr/lib/tcltk/sqlite3/libtclsqlite3.so Sqlite3
 puts [db eval {SELECT 6 * 7}]
 if {[lindex $argv 0] ne "end"} exit
-rename db {}
+foreach command {db sqlite sqlite3} { rename $command {} }
 
 proc mapped {} {
 	set maps [open /proc/self/maps]
