@@ -14,6 +14,11 @@ cat >program.py <<'END'
 import _ctypes, ctypes, os, sys, time
 from ctypes import CFUNCTYPE, c_double, c_int, c_size_t, c_void_p
 
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = c_void_p, (c_size_t,)
+libc.memset.restype, libc.memset.argtypes = c_void_p, (c_void_p, c_int, c_size_t)
+libc.free.restype, libc.free.argtypes = None, (c_void_p,)
+
 def leave():
     """Threads, and how to end them."""
     gomp = ctypes.CDLL('libgomp.so.1')
@@ -53,6 +58,11 @@ def overwrite():
     """As the work of a real program would: other values where the deleted ones were."""
     functions = [CFUNCTYPE(c_int)(lambda: i) for i in range(1000)]
     texts = ['x' * size for size in range(2048)]
+    chunks = [(libc.malloc(size), size) for size in range(8, 2048, 16) for i in range(32)]
+    for chunk, size in chunks:
+        libc.memset(chunk, 0, size)
+    for chunk, size in chunks:
+        libc.free(chunk)
 
 pause = leave()
 task = threads()[0]

@@ -8,6 +8,12 @@ need_library libcups.so.2 libcups2
 
 cat >program.py <<'END'
 import _ctypes, ctypes, os, sys, threading, time
+from ctypes import c_int, c_size_t, c_void_p
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = c_void_p, (c_size_t,)
+libc.memset.restype, libc.memset.argtypes = c_void_p, (c_void_p, c_int, c_size_t)
+libc.free.restype, libc.free.argtypes = None, (c_void_p,)
 
 used, closed = threading.Event(), threading.Event()
 
@@ -34,6 +40,11 @@ def overwrite():
     """As the work of a real program would: other values where the deleted ones were."""
     functions = [ctypes.CFUNCTYPE(ctypes.c_int)(lambda: i) for i in range(1000)]
     texts = ['x' * size for size in range(2048)]
+    chunks = [(libc.malloc(size), size) for size in range(8, 2048, 16) for i in range(32)]
+    for chunk, size in chunks:
+        libc.memset(chunk, 0, size)
+    for chunk, size in chunks:
+        libc.free(chunk)
 
 thread = leave()
 closed.set()
@@ -48,7 +59,9 @@ if len(sys.argv) > 1:
     _ctypes.dlclose(_ctypes.dlopen(os.environ['TMP'] + '/ends.so', os.RTLD_NOW))
     until = time.monotonic() + float(os.environ['PATIENCE'])
     while mapped() and time.monotonic() < until:
-        overwrite()
+        again = threading.Thread(target=overwrite) # where the other thread had its memory
+        again.start()
+        again.join()
         _ctypes.dlclose(_ctypes.dlopen(os.environ['OTHER'], os.RTLD_NOW))
         time.sleep(0.01)
 END

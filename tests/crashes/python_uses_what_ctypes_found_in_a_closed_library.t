@@ -8,7 +8,12 @@ need_library libpng16.so.16 libpng16-16
 
 cat >program.py <<'END'
 import _ctypes, ctypes, os, sys, time
-from ctypes import CFUNCTYPE, POINTER, c_char, c_uint32, c_void_p
+from ctypes import CFUNCTYPE, POINTER, c_char, c_int, c_size_t, c_uint32, c_void_p
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = c_void_p, (c_size_t,)
+libc.memset.restype, libc.memset.argtypes = c_void_p, (c_void_p, c_int, c_size_t)
+libc.free.restype, libc.free.argtypes = None, (c_void_p,)
 
 def leave():
     """A function pointer, a text, and neither the library nor anything else that knows it."""
@@ -29,6 +34,11 @@ def overwrite():
     pointers = [POINTER(c_char)(c_char(b'x')) for i in range(1000)]
     functions = [CFUNCTYPE(c_uint32)(lambda: i) for i in range(1000)]
     texts = ['x' * size for size in range(2048)]
+    chunks = [(libc.malloc(size), size) for size in range(8, 2048, 16) for i in range(32)]
+    for chunk, size in chunks:
+        libc.memset(chunk, 0, size)
+    for chunk, size in chunks:
+        libc.free(chunk)
 
 def use(left):
     # 1.6.39 is 10639.
