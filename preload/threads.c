@@ -141,13 +141,14 @@ static bool check_block(void *arg, uintptr_t descriptor)
 	return fits(descriptor, *(uint32_t *)arg);
 }
 
-/* In every thread whose stack glibc made the same four words, and nowhere else. */
+/* In every thread whose stack glibc made the same four words, and nowhere else; also in those that have ended. */
 static void find_block(void)
 {
 	struct candidates c = { 0 };
 
-	if (!fields.block && walk(head(0), look_for_block, &c) && c.at && !c.several &&
-	    walk(head(0), check_block, &c.at))
+	if (!fields.block && walk(head(0), look_for_block, &c) && walk(head(2), look_for_block, &c) &&
+	    c.at && !c.several && walk(head(0), check_block, &c.at) &&
+	    walk(head(2), check_block, &c.at))
 		fields.block = c.at;
 }
 
@@ -167,8 +168,11 @@ static bool visit_one(void *arg, uintptr_t descriptor)
 		.tid = *(const volatile uint32_t *)(descriptor + fields.at[FIELD_TID]),
 	};
 
-	/* A detached thread puts its own stack there, and runs on it until the kernel clears this. */
-	thread.ended = v->list == 2 && !thread.tid;
+	/*
+	 * A detached thread puts its own stack there, and runs on it until the kernel clears this. What joins
+	 * another makes it -1 (nptl/pthread_join_common.c).
+	 */
+	thread.ended = v->list == 2 && (!thread.tid || thread.tid == UINT32_MAX);
 
 	if (v->list != 1 && fields.block && fits(descriptor, fields.block)) {
 		thread.lo = word_of(descriptor, fields.block);
