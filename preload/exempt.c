@@ -46,6 +46,7 @@ static struct {
 static struct {
 	uintptr_t exit_functions; /* __exit_funcs: head of a list */
 	uintptr_t fork_handlers;  /* the header of an array */
+	uintptr_t keys;		  /* __pthread_keys: an array */
 	uintptr_t versions;	  /* l_versions in a link map; l_nversions is the next word */
 	uintptr_t tables[2];	  /* _dlfo_loaded_mappings, in any order */
 } place;
@@ -186,6 +187,26 @@ static bool is_exit_list(uintptr_t at, const void *mark)
 		return true;
 	}
 	return false;
+}
+
+/* glibc's struct pthread_key_struct (sysdeps/nptl/internaltypes.h). */
+struct key {
+	uintptr_t sequence; /* odd: in use */
+	uintptr_t destructor;
+};
+#define KEYS 1024u /* PTHREAD_KEYS_MAX */
+
+static void find_keys(void)
+{
+	const ElfW(Sym) *symbol;
+	struct lgr_elf elf;
+
+	lgr_elf_init(&elf, lgr_libc.libc->l_addr, lgr_libc.libc->l_ld);
+	symbol = lgr_elf_find(&elf, "__pthread_keys");
+	if (symbol && symbol->st_size == KEYS * sizeof(struct key))
+		place.keys = lgr_libc.libc->l_addr + symbol->st_value;
+	else
+		lgr_log_error(LGR_RSN_E_FIELDS, "__pthread_keys");
 }
 
 /* glibc's struct fork_handler (include/register-atfork.h), and a dynarray of them. */
@@ -344,6 +365,7 @@ static void find_all(const char *mark)
 	place.fork_handlers = only_word(lgr_libc.libc, is_fork_handlers,
 					(const void *)lgr_fork_before, "fork_handlers");
 	find_versions();
+	find_keys();
 }
 
 void lgr_exempt_find(void)
@@ -471,6 +493,17 @@ static void add_fork_handlers(void)
 	}
 }
 
+/* pthread_key_delete leaves the destructor where it is. */
+static void add_keys(const struct lgr_words *w)
+{
+	const struct key *key = (const struct key *)place.keys;
+
+	for (uint32_t i = 0; key && i < KEYS; i++)
+		if (!(key[i].sequence & 1) && key[i].destructor >= w->lo &&
+		    key[i].destructor < w->hi)
+			add((uintptr_t)&key[i].destructor, (uintptr_t)(&key[i] + 1), NULL);
+}
+
 /* Kept from look to look: zeroing it anew would be a sixth of a small look. */
 static bool make_room(size_t n)
 {
@@ -583,6 +616,7 @@ bool lgr_exempt_threads(struct lgr_words *w)
 {
 	add_exit_functions();
 	add_fork_handlers();
+	add_keys(w);
 	return lgr_threads_each(note_thread, w) || !any_storage();
 }
 
