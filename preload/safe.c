@@ -122,14 +122,27 @@ void lgr_safe_kept(void)
 	again.next_ns = now() + again.delay_ns;
 }
 
-/* Flags what there is to look for: what is kept, and whose witness does not stand where it stood. */
+/*
+ * A witness that stands where it stood may be dead by now: on the stack of a thread that has ended, say.
+ * So that is believed only for as long again as the object had been kept when it was seen.
+ */
+static bool is_believed(const struct lgr_object *object)
+{
+	uint64_t seen = object->witness.time_ns, kept = lgr_min(object->kept_ns, seen);
+	uint64_t least = lgr_settings.of[LGR_SET_RETRY].number;
+	uint64_t most = lgr_settings.of[LGR_SET_RETRY].upper;
+
+	return now() < seen + lgr_min(seen - kept + least, most) && lgr_reach_stands(object);
+}
+
+/* Flags what there is to look for: what is kept, and whose witness is not believed to stand. */
 static bool flag_kept(void)
 {
 	struct lgr_object *object = NULL;
 	bool any = false;
 
 	while ((object = lgr_registry_next_kept(object))) {
-		if (!lgr_close_may(object) || lgr_reach_stands(object))
+		if (!lgr_close_may(object) || is_believed(object))
 			continue;
 		lgr_registry_set_flags(object, LGR_FL_PROVEN, 0);
 		any = true;
