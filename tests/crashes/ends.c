@@ -57,8 +57,10 @@ static void keys(const char *file, int delete)
 		    !lies_in((uintptr_t)all[k].destructor, file))
 			continue;
 		n++;
-		if (delete)
+		if (delete) {
+			pthread_setspecific(k, NULL); /* deleting leaves each thread's value where it is */
 			pthread_key_delete(k);
+		}
 	}
 	say(!n ? "no key\n" : delete ? "its key is deleted\n" : "its key exists\n");
 }

@@ -11,13 +11,15 @@ need_library libMagickWand-6.Q16.so.6 libmagickwand-6.q16-6
 [ "$(nproc)" -ge 2 ] || bail 'with one processor libgomp does not let its threads turn round'
 
 cat >program.py <<'END'
-import _ctypes, ctypes, os, sys, time
+import _ctypes, ctypes, encodings, os, sys, time
 from ctypes import CFUNCTYPE, c_double, c_int, c_size_t, c_void_p
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes = c_void_p, (c_size_t,)
 libc.memset.restype, libc.memset.argtypes = c_void_p, (c_void_p, c_int, c_size_t)
 libc.free.restype, libc.free.argtypes = None, (c_void_p,)
+# It ends in two line feeds and what the memory had before: an address in some library now and then.
+encodings.__doc__ = None
 
 def leave():
     """Threads, and how to end them."""

@@ -7,13 +7,15 @@ need python3 python3
 need_library libcups.so.2 libcups2
 
 cat >program.py <<'END'
-import _ctypes, ctypes, os, sys, threading, time
+import _ctypes, ctypes, encodings, os, sys, threading, time
 from ctypes import c_int, c_size_t, c_void_p
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes = c_void_p, (c_size_t,)
 libc.memset.restype, libc.memset.argtypes = c_void_p, (c_void_p, c_int, c_size_t)
 libc.free.restype, libc.free.argtypes = None, (c_void_p,)
+# It ends in two line feeds and what the memory had before: an address in some library now and then.
+encodings.__doc__ = None
 
 used, closed = threading.Event(), threading.Event()
 

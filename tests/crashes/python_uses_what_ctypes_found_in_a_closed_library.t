@@ -7,13 +7,15 @@ need python3 python3
 need_library libpng16.so.16 libpng16-16
 
 cat >program.py <<'END'
-import _ctypes, ctypes, os, sys, time
+import _ctypes, ctypes, encodings, os, sys, time
 from ctypes import CFUNCTYPE, POINTER, c_char, c_int, c_size_t, c_uint32, c_void_p
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes = c_void_p, (c_size_t,)
 libc.memset.restype, libc.memset.argtypes = c_void_p, (c_void_p, c_int, c_size_t)
 libc.free.restype, libc.free.argtypes = None, (c_void_p,)
+# It ends in two line feeds and what the memory had before: an address in some library now and then.
+encodings.__doc__ = None
 
 def leave():
     """A function pointer, a text, and neither the library nor anything else that knows it."""
