@@ -245,16 +245,16 @@ FUNCTION hold_vector
 1:	xor %eax, %eax
 	xor %edx, %edx
 	test %r8, %r8
-	jnz 3f
+	jnz 5f
 	mov %r10, %r8
 	mov $-1, %r9
 	mov %r11, %rdx
 	BLOCK
 	jmp clear_vectors
-3:	movl $1, (%r11)
-4:	pause
+5:	movl $1, (%r11)
+6:	pause
 	cmpl $0, (%r10)
-	je 4b
+	je 6b
 	jmp clear_vectors
 END hold_vector
 
