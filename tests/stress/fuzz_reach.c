@@ -33,6 +33,7 @@
 #include <unistd.h>
 
 #include "reach.h"
+#include "region.h"
 
 enum { MOST_TESTERS = 8, MOST_KINDS = 96, SOON = 10, SETTLE_SECONDS = 5 };
 
@@ -110,6 +111,39 @@ static __attribute__((noinline)) void open_tls(struct library *lib)
 	lib->at[REACH_TLS] = hide(address(REACH_TLS, lib->number));
 }
 
+/* What linger says of a library that has not gone. */
+static void say_why(const struct library *lib)
+{
+#define X(id, text, ...) text,
+	static const char *const places[] = { LGR_PLACES(X) }, *const encodings[] = { LGR_ENCODINGS(X) },
+				 *const reasons[] = { LGR_REASONS(X) };
+#undef X
+	static _Atomic int said;
+	const struct lgr_region *region = region_find();
+
+	for (uint64_t i = 0; region && i < region->slots_used; i++) {
+		const struct lgr_object *objects =
+			(const struct lgr_object *)(uintptr_t)region->chunk[i / LGR_OBJECT_CHUNK];
+		const struct lgr_object *o = &objects[i % LGR_OBJECT_CHUNK];
+		const struct lgr_witness *w = &o->witness;
+
+		if (!o->id || hide(o->lo) != lib->at[REACH_LO] || said++ >= 20)
+			continue;
+		fprintf(stderr,
+			"# %s: %s is not gone: state %u, %s, %s %s at 0x%llx, value +0x%llx, thread %u\n",
+			kinds[lib->kind].name, lib->path, o->state, reasons[o->reason], places[w->place],
+			encodings[w->encoding], (unsigned long long)w->at,
+			(unsigned long long)(w->value - o->lo), w->tid);
+	}
+}
+
+static void never(struct library *lib)
+{
+	counts[lib->kind].never++;
+	say_why(lib);
+	wipe();
+}
+
 static void sweep(struct tester *t)
 {
 	for (int i = 0; i < LIBRARIES; i++) {
@@ -145,7 +179,7 @@ struct library *library_open(struct tester *t)
 	}
 	t->next = (int)(lib - t->library) + 1;
 	if (lib->kind >= 0)
-		counts[lib->kind].never++;
+		never(lib);
 	lib->kind = -1;
 	lib->in_use = true;
 	open_it(t, lib);
@@ -480,7 +514,7 @@ static void *test(void *arg)
 	}
 	for (int i = 0; i < LIBRARIES; i++)
 		if (t->library[i].kind >= 0)
-			counts[t->library[i].kind].never++;
+			never(&t->library[i]);
 	return NULL;
 }
 
