@@ -30,7 +30,7 @@
 static struct {
 	struct lgr_exempt *list;
 	size_t n, max;
-	bool full;
+	bool full, sorted;
 } exempt;
 
 /* The blocks of stacks, to find what is dead in them. */
@@ -523,7 +523,7 @@ bool lgr_exempt_begin(void)
 	size_t objects = atomic_load_explicit(&lgr_region.objects, memory_order_relaxed);
 
 	exempt.n = 0;
-	exempt.full = false;
+	exempt.full = exempt.sorted = false;
 	stacks.n = 0;
 	if (!make_room(objects * 2 + SPARE))
 		return false;
@@ -680,6 +680,7 @@ bool lgr_exempt_done(void)
 		list[n] = swap;
 		sift(list, 0, n);
 	}
+	exempt.sorted = true;
 	return !exempt.full;
 }
 
@@ -709,8 +710,13 @@ uint32_t lgr_exempt_thread_of(uintptr_t address)
 
 struct lgr_object *lgr_exempt_storage_of(uintptr_t address)
 {
-	const struct lgr_exempt *e = lgr_exempt_at(address);
+	const struct lgr_exempt *e = exempt.sorted ? lgr_exempt_at(address) : NULL;
 
+	/* The registers of the threads are looked at while their stacks are still being gathered. */
+	for (size_t i = 0; !exempt.sorted && i < exempt.n && !e; i++)
+		if (exempt.list[i].owner && address >= exempt.list[i].lo &&
+		    address < exempt.list[i].hi)
+			e = &exempt.list[i];
 	return e ? e->owner : NULL;
 }
 
