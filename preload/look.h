@@ -23,6 +23,7 @@ struct look {
 	uint64_t begun, until; /* by this clock; 0: it did not come to that */
 	int clock;
 	const uintptr_t *frame;
+	uint32_t tid; /* whose that is: threads are looked at by a helper process */
 	const struct lgr_object *self;
 	struct lgr_object *source; /* in what is looked for; NULL: anywhere else */
 	uint64_t bytes, since_clock, layout;
