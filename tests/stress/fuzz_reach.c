@@ -1,7 +1,7 @@
 /*
  * fuzz_reach.c - soundness of the policy `safe`: closes libraries to which exactly one reference exists.
  *
- * usage: fuzz_reach TESTERS ROUNDS SEED FOLDER PLUGIN OTHER [KIND...]	(PLUGIN: plug_reach.so)
+ * usage: fuzz_reach TESTERS ROUNDS SEED FOLDER PLUGIN OTHER [KIND[:WHAT]...]	(PLUGIN: plug_reach.so)
  *        fuzz_reach kinds
  *
  * In each round a tester opens a copy of the plugin, puts one address of it (code, data, constants, a
@@ -16,6 +16,8 @@
  * place in question and in frames and registers of functions that return to clean ones; these are wiped
  * before the library is closed. Whether it is mapped is asked of the kernel: each load has a number in its
  * memory, read by process_vm_readv(2), so that another library in the same place is not taken for it.
+ *
+ * WHAT: code data constant tls edge; without it any that the kind can have.
  *
  * Prints for each kind: rounds, wrong (closed although referenced: never allowed), and when the library
  * was unmapped once nothing referred to it: in the close itself, within ten calls, later, never.
@@ -39,6 +41,7 @@ enum { MOST_TESTERS = 8, MOST_KINDS = 96, SOON = 10, SETTLE_SECONDS = 5 };
 
 struct count {
 	_Atomic long left, rounds, wrong, at_once, soon, later, never;
+	unsigned what; /* addresses of these only; 0: any */
 };
 
 unsigned char reach_vectors = 16;
@@ -286,6 +289,13 @@ static __attribute__((noinline)) void choose(struct tester *t, unsigned allowed)
 	wipe();
 }
 
+static unsigned what_of(const struct kind *kind)
+{
+	unsigned only = counts[kind - kinds].what & kind->what;
+
+	return only ? only : kind->what;
+}
+
 static const char *name_of(enum what what)
 {
 	return what == CODE ? "code"
@@ -356,7 +366,7 @@ static const struct kind *first_place(struct tester *t, const struct kind *kind)
 		return kind;
 	do
 		first = &kinds[pick(t, (unsigned)kinds_count)];
-	while (first->flags || !can(t, first) || !(first->what & kind->what));
+	while (first->flags || !can(t, first) || !(first->what & what_of(kind)));
 	return first;
 }
 
@@ -365,7 +375,7 @@ static void round_of_memory(struct tester *t, const struct kind *kind)
 	const struct kind *first = first_place(t, kind);
 	struct held h[2];
 
-	choose(t, first->what & kind->what);
+	choose(t, first->what & what_of(kind));
 	put(t, &h[0], first);
 	library_close(t, t->lib);
 	if (first->closed) {
@@ -373,9 +383,7 @@ static void round_of_memory(struct tester *t, const struct kind *kind)
 		wipe();
 	}
 	call_others(t, pick(t, 3));
-	h[0].kind = kind; /* whom it counts for */
 	look(t, &h[0], "closed although referenced");
-	h[0].kind = first;
 	if (first != kind) {
 		moved++;
 		if (h[0].wrong) {
@@ -414,7 +422,7 @@ static void round_around(struct tester *t, const struct kind *kind)
 {
 	struct around a = { t, kind };
 
-	choose(t, kind->what);
+	choose(t, what_of(kind));
 	kind->around(t, close_within, &a);
 	wipe();
 }
@@ -463,7 +471,7 @@ static void one_round(struct tester *t, const struct kind *kind)
 	} else if (kind->put) {
 		round_of_memory(t, kind);
 	} else {
-		choose(t, kind->what); /* as the others; it is put nowhere */
+		choose(t, what_of(kind)); /* as the others; it is put nowhere */
 		library_close(t, t->lib);
 		if (!library_alive(t->lib)) {
 			count->at_once++;
@@ -578,12 +586,19 @@ static void want(char **names, int n, long rounds)
 	for (int i = 0; i < kinds_count; i++)
 		counts[i].left = n ? 0 : rounds;
 	for (; n-- > 0; names++) {
+		const char *colon = strchr(*names, ':');
+		size_t length = colon ? (size_t)(colon - *names) : strlen(*names);
 		int i = 0;
 
-		while (i < kinds_count && strcmp(kinds[i].name, *names))
+		while (i < kinds_count && (strncmp(kinds[i].name, *names, length) ||
+					   kinds[i].name[length]))
 			i++;
 		check(i < kinds_count, "there is no kind %s", *names);
 		counts[i].left = rounds;
+		for (unsigned what = 1; colon && what <= EDGE; what <<= 1)
+			if (!strcmp(name_of(what), colon + 1))
+				counts[i].what |= what;
+		check(!colon || counts[i].what, "there is no address of the kind %s", colon + 1);
 	}
 }
 
