@@ -467,7 +467,7 @@ static void json_witness(struct lgr_json *j, const struct answer *a)
 		lgr_json_address(j, "at", w->at);
 	else
 		lgr_json_number(j, "at", w->at);
-	if (w->encoding < COUNT(encoding_names))
+	if (w->place == LGR_PL_MEMORY && w->encoding < COUNT(encoding_names))
 		lgr_json_string(j, "encoding", encoding_names[w->encoding]);
 	lgr_json_number(j, "time_ns", w->time_ns);
 	if (w->place == LGR_PL_UNSEEN) {

@@ -98,7 +98,7 @@ ID=$third
 witness memory signal plain 10 "$(printf '0x%x' $(($("$TMP/linger" ls --json $PID | sed -n 's/.*third.so.*"lo":"\(0x[0-9a-f]*\)".*/\1/p') + 8)))" 0
 is "which is kept by something else" "$(WHY $PID "$second" | tail -n +2)" "  third.so (#$third) needs second.so (#$second) and is kept: a word in memory points into it
   the handler of signal 10 (SIGUSR1) -> third.so+0x8"
-is "chain in JSON" "$(WHY --json $PID "$second" | grep -o '"reason".*"where":"[^"]*"')" "\"reason\":\"dependency\",\"chain\":[{\"id\":$third,\"path\":\"$TMP/third.so\",\"state\":\"kept\",\"reason\":\"memory\"}],\"place\":\"signal\",\"at\":10,\"encoding\":\"plain\",\"time_ns\":12345,\"where\":\"the handler of signal 10 (SIGUSR1)\""
+is "chain in JSON" "$(WHY --json $PID "$second" | grep -o '"reason".*"where":"[^"]*"')" "\"reason\":\"dependency\",\"chain\":[{\"id\":$third,\"path\":\"$TMP/third.so\",\"state\":\"kept\",\"reason\":\"memory\"}],\"place\":\"signal\",\"at\":10,\"time_ns\":12345,\"where\":\"the handler of signal 10 (SIGUSR1)\""
 witness dependency watch plain "$second" 0 0
 is "they need each other" "$(WHY $PID "$second" | tail -n +2)" "  third.so (#$third) needs second.so (#$second) and is kept: another object needs it
   #$second needs third.so: they need each other"
