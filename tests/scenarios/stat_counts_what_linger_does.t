@@ -52,6 +52,7 @@ units() {
 	is "units: $1" "$(STAT $PID | sed -n 's/^scanned *//p; s/^longest [a-z]* *//p' | xargs -d '\n')" "$3"
 }
 units "K, us" 15 '1.7 KiB in 1.7 us 1.7 us 1.7 us'
+units "nearly M" 9153 '1010.0 KiB in 1.0 ms 1.1 ms 1.1 ms'
 units "M, ms" 20000 '2.2 MiB in 2.3 ms 2.3 ms 2.3 ms'
 units "G, s" 20000000 '2.1 GiB in 2.3 s 2.3 s 2.3 s'
 units "T, a long time" 20000000000 '2.1 TiB in 2280.0 s 2300.0 s 2320.0 s'

@@ -107,6 +107,9 @@ if [ "$(id -u)" = 0 ]; then
 	says key "libc.so.6 __pthread_keys\[3\].destructor $target"
 	says stack "$(thread stack 'a\\x0aholder'), frame [0-9]* of [0-9]*: holds at host_points.c:$(line holds) $target" stack
 	says return "$(thread return host_points), frame [0-9]* of [0-9]*: calls at plug_pointed_at.c:[0-9]*" stack
+	rm pointed_at.so
+	says data "host_points in_data+0x10 $target" # the name of the function is from linger's copy
+	cp other.so pointed_at.so
 	unset AS
 	exec 3>&-
 	wait $PID
