@@ -12,6 +12,7 @@
 #include "arena.h"
 #include "elf.h"
 #include "filter.h"
+#include "heap.h"
 #include "lock.h"
 #include "log.h"
 #include "pages.h"
@@ -368,6 +369,12 @@ static void find_all(const char *mark)
 	find_keys();
 }
 
+void lgr_exempt_libc_data(uintptr_t *ret_lo, uintptr_t *ret_hi)
+{
+	*ret_lo = data[0].lo; /* libc's come first, and it has one */
+	*ret_hi = data[0].hi;
+}
+
 void lgr_exempt_find(void)
 {
 	static _Atomic bool begun;
@@ -377,6 +384,7 @@ void lgr_exempt_find(void)
 	if (lgr_likely(atomic_load_explicit(&begun, memory_order_relaxed)) ||
 	    atomic_exchange(&begun, true))
 		return;
+	lgr_heap_try();
 	registered = lgr_libc.atexit(at_exit, &mark, &mark) == 0;
 	if (!lgr_lock(&lgr_lock_registry))
 		return;

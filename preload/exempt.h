@@ -55,6 +55,9 @@ bool lgr_exempt_done(void);
 /* What is exempt at an address; NULL: nothing. */
 const struct lgr_exempt *lgr_exempt_at(uintptr_t address);
 
+/* libc's own data, with the part behind it that the file has not. */
+void lgr_exempt_libc_data(uintptr_t *ret_lo, uintptr_t *ret_hi);
+
 /* The thread whose stack an address is in, of those that were stopped or look; 0: none's. */
 uint32_t lgr_exempt_thread_of(uintptr_t address);
 

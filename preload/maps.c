@@ -42,6 +42,8 @@ static enum lgr_backing backing_of(const char *name)
 		return LGR_KERNEL; /* vdso, vvar, vvar_vclock, vsyscall */
 	if (lgr_after(name, "[uprobes]"))
 		return LGR_KERNEL;
+	if (lgr_after(name, "[heap]"))
+		return LGR_HEAP;
 	if (*name != '/' && !lgr_after(name, "anon_inode:"))
 		return LGR_ANONYMOUS;
 	if (lgr_after(name, "/[aio]"))

@@ -13,6 +13,7 @@
 /* What its pages are pages of. */
 enum lgr_backing {
 	LGR_ANONYMOUS,
+	LGR_HEAP,   /* anonymous, too: what brk(2) gives */
 	LGR_FILE,   /* an ordinary file that still has its name */
 	LGR_MEMORY, /* memfd, shared memory, a file that was deleted: nobody else has the bytes */
 	LGR_DEVICE, /* a device's */

@@ -11,6 +11,7 @@
 #include "environment.h"
 #include "filter.h"
 #include "group.h"
+#include "heap.h"
 #include "kernel.h"
 
 #include "look.h"
@@ -90,6 +91,8 @@ static void found(void *arg, uintptr_t at, uintptr_t value, enum lgr_encoding ho
 	e = lgr_exempt_at(at);
 	if (e && (!e->owner || e->owner != l->source))
 		return;
+	if (!l->source && lgr_heap_is_free(at))
+		return;
 	if (l->source) {
 		witness.place = LGR_PL_OBJECT;
 		witness.at = l->source->id;
@@ -159,10 +162,21 @@ static bool is_our_copy(const struct lgr_mapping *m)
 	return !m->shared && object && lgr_is(object, LGR_FL_DETACHED);
 }
 
+/* It may be several mappings, one behind the other: only one is looked into. */
+static void find_heap(const struct lgr_mapping *m)
+{
+	uintptr_t lo, hi;
+
+	lgr_exempt_libc_data(&lo, &hi);
+	lgr_heap_begin(m->lo, m->hi, lo, hi);
+}
+
 static bool is_blind_to(const struct lgr_mapping *m)
 {
 	if (m->shared || m->backing == LGR_MEMORY)
 		return lgr_blind("shared");
+	if (m->backing == LGR_HEAP)
+		return lgr_blind("heap");
 	return lgr_blind("anonymous") && m->backing == LGR_ANONYMOUS;
 }
 
@@ -195,6 +209,8 @@ static bool look_at_mapping(void *arg, const struct lgr_mapping *mapping)
 		return true;
 	if (is_whole_left_out(l, &m))
 		return true;
+	if (m.backing == LGR_HEAP)
+		find_heap(&m);
 	l->executable = m.protection & PROT_EXEC;
 	unseen = lgr_resident_each(&m, look_at_stretch, l);
 	if (unseen)
@@ -205,6 +221,7 @@ static bool look_at_mapping(void *arg, const struct lgr_mapping *mapping)
 void lgr_look_at_memory(struct look *l, unsigned part)
 {
 	l->part = part;
+	lgr_heap_begin(0, 0, 0, 0);
 	if (!l->left)
 		return;
 	if (!lgr_resident_open()) {

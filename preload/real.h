@@ -47,6 +47,8 @@ extern _Atomic bool lgr_real_known;
 	X(unlock, "pthread_mutex_unlock")                                                          \
 	X(thread_atexit, "__cxa_thread_atexit_impl")                                               \
 	X(atexit, "__cxa_atexit")                                                                  \
+	X(malloc, "malloc")                                                                        \
+	X(libc_free, "free")                                                                       \
 	X(dladdr, "dladdr")                                                                        \
 	X(errno_location, "__errno_location")                                                      \
 	X(register_atfork, "__register_atfork")                                                    \
@@ -73,6 +75,8 @@ struct lgr_libc {
 	int (*unlock)(pthread_mutex_t *);
 	int (*thread_atexit)(void (*)(void *), void *, void *);
 	int (*atexit)(void (*)(void *), void *, void *);
+	void *(*malloc)(size_t); /* libc's own, like all here, and to go with it */
+	void (*libc_free)(void *);
 	int (*dladdr)(const void *, Dl_info *);
 	int *(*errno_location)(void);
 	int (*register_atfork)(void (*)(void), void (*)(void), void (*)(void), void *);

@@ -146,9 +146,9 @@ static void find_block(void)
 {
 	struct candidates c = { 0 };
 
-	if (!fields.block && walk(head(0), look_for_block, &c) && walk(head(2), look_for_block, &c) &&
-	    c.at && !c.several && walk(head(0), check_block, &c.at) &&
-	    walk(head(2), check_block, &c.at))
+	if (!fields.block && walk(head(0), look_for_block, &c) &&
+	    walk(head(2), look_for_block, &c) && c.at && !c.several &&
+	    walk(head(0), check_block, &c.at) && walk(head(2), check_block, &c.at))
 		fields.block = c.at;
 }
 

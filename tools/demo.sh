@@ -65,9 +65,13 @@ unload $sqlite Sqlite3
 puts "after the unload 6 * 7 = [db eval {select 6 * 7}]"
 flush stdout
 if {[llength \$argv]} { gets stdin }
-db close
-# Anything that asks the loader will do; this is no library.
+foreach command {db sqlite sqlite3} { rename \$command {} }
+# What a program does all the time: other values take the place of those that are gone; it asks the loader
+# for this and that (here for what is no library).
 for {set i 0} {\$i < 500 && [llength \$argv]} {incr i} {
+	set other {}
+	for {set size 1} {\$size < 4096} {incr size 16} { lappend other [string repeat x \$size] }
+	for {set n 0} {\$n < 100} {incr n} { proc other\$n {} {}; rename other\$n {} }
 	catch {load [info script] Nothing}
 	after 20
 }
@@ -88,7 +92,7 @@ done
 grep after "$tmp/live" | sed 's/^/     /'
 echo "   Why is it kept? (linger why PID libtclsqlite3.so)"
 "$linger" why "$tcl" "$sqlite" | sed 's/^/     /'
-echo "   The script closes the database. The library goes at one of the next calls of the loader:"
+echo "   The script deletes what leads there, the commands of the library. It goes at one of the next calls:"
 echo >&3
 until "$linger" log "$tmp/bug-log" | grep -q "unload .*$sqlite"; do
 	kill -0 "$tcl" 2>/dev/null || break

@@ -58,7 +58,8 @@ static void keys(const char *file, int delete)
 			continue;
 		n++;
 		if (delete) {
-			pthread_setspecific(k, NULL); /* deleting leaves each thread's value where it is */
+			pthread_setspecific(
+				k, NULL); /* deleting leaves each thread's value where it is */
 			pthread_key_delete(k);
 		}
 	}
@@ -68,15 +69,15 @@ static void keys(const char *file, int delete)
 static void callable(int forget)
 {
 	void *(*get)(const char *, const char *) = dlsym(RTLD_DEFAULT, "R_GetCCallable");
-	void (*set)(const char *, const char *, void *) =
-		dlsym(RTLD_DEFAULT, "R_RegisterCCallable");
+	void (*set)(const char *, const char *, void *) = dlsym(RTLD_DEFAULT,
+								"R_RegisterCCallable");
 
 	if (!get || !set)
 		return;
 	if (forget)
 		set("data.table", "CsubsetDT", NULL);
-	say(get("data.table", "CsubsetDT") ? "its function is registered\n" :
-					       "its function is forgotten\n");
+	say(get("data.table", "CsubsetDT") ? "its function is registered\n"
+					   : "its function is forgotten\n");
 }
 
 static void __attribute__((constructor)) do_it(void)

@@ -108,8 +108,8 @@ static __attribute__((noinline)) void open_it(struct tester *t, struct library *
 /* Only when it is wanted: the variable is allocated then. */
 static __attribute__((noinline)) void open_tls(struct library *lib)
 {
-	uintptr_t (*address)(int, uint64_t) =
-		(uintptr_t(*)(int, uint64_t))(uintptr_t)dlsym(lib->handle, "reach_address");
+	uintptr_t (*address)(int, uint64_t) = (uintptr_t(*)(int, uint64_t))(uintptr_t)dlsym(
+		lib->handle, "reach_address");
 
 	lib->at[REACH_TLS] = hide(address(REACH_TLS, lib->number));
 }
@@ -118,7 +118,8 @@ static __attribute__((noinline)) void open_tls(struct library *lib)
 static void say_why(const struct library *lib)
 {
 #define X(id, text, ...) text,
-	static const char *const places[] = { LGR_PLACES(X) }, *const encodings[] = { LGR_ENCODINGS(X) },
+	static const char *const places[] = { LGR_PLACES(X) },
+				 *const encodings[] = { LGR_ENCODINGS(X) },
 				 *const reasons[] = { LGR_REASONS(X) };
 #undef X
 	static _Atomic int said;
@@ -133,9 +134,10 @@ static void say_why(const struct library *lib)
 		if (!o->id || hide(o->lo) != lib->at[REACH_LO] || said++ >= 20)
 			continue;
 		fprintf(stderr,
-			"# %s: %s is not gone: state %u, %s, %s %s at 0x%llx, value +0x%llx, thread %u\n",
-			kinds[lib->kind].name, lib->path, o->state, reasons[o->reason], places[w->place],
-			encodings[w->encoding], (unsigned long long)w->at,
+			"# %s: %s is not gone: state %u, %s, %s %s at 0x%llx, value +0x%llx, "
+			"thread %u\n",
+			kinds[lib->kind].name, lib->path, o->state, reasons[o->reason],
+			places[w->place], encodings[w->encoding], (unsigned long long)w->at,
 			(unsigned long long)(w->value - o->lo), w->tid);
 	}
 }
@@ -298,11 +300,11 @@ static unsigned what_of(const struct kind *kind)
 
 static const char *name_of(enum what what)
 {
-	return what == CODE ? "code"
-	       : what == DATA ? "data"
+	return what == CODE	? "code"
+	       : what == DATA	? "data"
 	       : what == RODATA ? "constant"
-	       : what == TLS ? "tls"
-			     : "edge";
+	       : what == TLS	? "tls"
+				: "edge";
 }
 
 static void report(struct tester *t, const struct kind *kind, const char *what)
@@ -549,7 +551,8 @@ static void copy_file(const char *from, const char *to)
 	check(n && n < sizeof(bytes) && out && fwrite(bytes, 1, n, out) == n && !fclose(out),
 	      "cannot copy %s to %s", from, to);
 	fclose(in);
-	memset(bytes, 0, sizeof(bytes)); /* a file's words are no addresses, but small ones may do */
+	memset(bytes, 0,
+	       sizeof(bytes)); /* a file's words are no addresses, but small ones may do */
 }
 
 static void make_tester(int index, bool threads, unsigned seed, char **argv)
@@ -590,8 +593,8 @@ static void want(char **names, int n, long rounds)
 		size_t length = colon ? (size_t)(colon - *names) : strlen(*names);
 		int i = 0;
 
-		while (i < kinds_count && (strncmp(kinds[i].name, *names, length) ||
-					   kinds[i].name[length]))
+		while (i < kinds_count &&
+		       (strncmp(kinds[i].name, *names, length) || kinds[i].name[length]))
 			i++;
 		check(i < kinds_count, "there is no kind %s", *names);
 		counts[i].left = rounds;
@@ -665,7 +668,8 @@ int main(int argc, char **argv)
 	testers[n].only_none = true;
 	for (int i = 0; i <= n; i++)
 		check(!pthread_create(&testers[i].thread, NULL, test, &testers[i]), "no thread");
-	check(!pthread_create(&testers[MOST_TESTERS].thread, NULL, last_test, &helpers[0]), "no thread");
+	check(!pthread_create(&testers[MOST_TESTERS].thread, NULL, last_test, &helpers[0]),
+	      "no thread");
 	helper_loop(&helpers[0]);
 	return print();
 }

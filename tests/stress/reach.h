@@ -84,7 +84,7 @@ struct helper {
 	hidden address;
 	long a, b;
 	int pipe[2];
-	volatile uintptr_t *tls; /* a word of its thread-local storage */
+	volatile uintptr_t *tls;     /* a word of its thread-local storage */
 	volatile uintptr_t *beneath; /* a word below its stack, in the same mapping; or NULL */
 	char *altstack;
 };
@@ -107,7 +107,7 @@ struct library {
 	char path[256];
 	void *handle;
 	hidden at[REACH_ADDRESSES];
-	uint64_t number;  /* of this load */
+	uint64_t number; /* of this load */
 	bool in_use;
 	int kind;	  /* whose reference was dropped; -1: nobody waits for it to go */
 	uint64_t dropped; /* the tester's calls by then */

@@ -370,8 +370,8 @@ static void put_deleted_unwritten(struct tester *t, struct held *h)
 
 static void finish_code(struct tester *t, struct held *h)
 {
-	static const int protections[] = { PROT_READ | PROT_EXEC, PROT_READ | PROT_WRITE | PROT_EXEC,
-					   PROT_EXEC };
+	static const int protections[] = { PROT_READ | PROT_EXEC,
+					   PROT_READ | PROT_WRITE | PROT_EXEC, PROT_EXEC };
 
 	protect(h, protections[pick(t, 3)]);
 }
@@ -397,7 +397,7 @@ static void put_jit_absolute(struct tester *t, struct held *h)
 	code_page(t, h, NULL);
 	check(h->base != MAP_FAILED, "mmap: %s", strerror(errno));
 	at = 16 + pick(t, (unsigned)h->size - 32);
-	at |= at % 8 ? 0 : 1; /* unaligned */
+	at |= at % 8 ? 0 : 1;	/* unaligned */
 	h->base[at - 2] = 0x48; /* mov $address, %rax */
 	h->base[at - 1] = (char)0xb8;
 	reveal((volatile uintptr_t *)(void *)(h->base + at), t->address);
@@ -407,14 +407,17 @@ static void put_jit_absolute(struct tester *t, struct held *h)
 /* A call, jump, conditional jump or lea with a distance of 32 bits. */
 static void put_jit_relative(struct tester *t, struct held *h)
 {
-	static const unsigned char opcodes[][3] = { { 0x90, 0x90, 0xe8 }, { 0x90, 0x90, 0xe9 },
-						    { 0x90, 0x0f, 0x84 }, { 0x48, 0x8d, 0x05 } };
+	static const unsigned char opcodes[][3] = { { 0x90, 0x90, 0xe8 },
+						    { 0x90, 0x90, 0xe9 },
+						    { 0x90, 0x0f, 0x84 },
+						    { 0x48, 0x8d, 0x05 } };
 	volatile int32_t *distance;
 	unsigned at;
 
 	do /* within reach of the library: the reference is 1 GiB away at most */
-		code_page(t, h, (void *)((hide(t->lib->at[REACH_LO]) & ~(uintptr_t)0xffffff) -
-					 ((uintptr_t)pick(t, 60) << 24) - (pick(t, 4096) << 12)));
+		code_page(t, h,
+			  (void *)((hide(t->lib->at[REACH_LO]) & ~(uintptr_t)0xffffff) -
+				   ((uintptr_t)pick(t, 60) << 24) - (pick(t, 4096) << 12)));
 	while (h->base == MAP_FAILED);
 	at = 16 + pick(t, (unsigned)h->size - 32);
 	memcpy(h->base + at - 3, opcodes[pick(t, 4)], 3);
@@ -502,7 +505,8 @@ static void put_vector(struct tester *t, struct held *h)
 {
 	unsigned lanes = reach_vectors / 8u, registers = reach_vectors == 64 ? 32 : 16;
 
-	helped(t, run_vector, (long)(pick(t, registers) + 32 * pick(t, lanes)), (long)pick(t, 2) * 2);
+	helped(t, run_vector, (long)(pick(t, registers) + 32 * pick(t, lanes)),
+	       (long)pick(t, 2) * 2);
 }
 
 static void put_mmx(struct tester *t, struct held *h)
@@ -660,9 +664,8 @@ static void drop_destructor(struct tester *t, struct held *h)
 
 static void put_cookie(struct tester *t, struct held *h)
 {
-	cookie_io_functions_t functions = {
-		.write = (cookie_write_function_t *)hide(t->lib->at[REACH_WRITTEN])
-	};
+	cookie_io_functions_t functions = { .write = (cookie_write_function_t *)hide(
+						    t->lib->at[REACH_WRITTEN]) };
 
 	h->pointer = fopencookie(NULL, "w", functions);
 	check(h->pointer, "fopencookie: %s", strerror(errno));
@@ -919,7 +922,8 @@ static void put_epoll(struct tester *t, struct held *h)
 	event.data.ptr = (void *)hide(t->address);
 	h->fd = epoll_create1(EPOLL_CLOEXEC);
 	h->extra = eventfd(1, EFD_CLOEXEC);
-	check(h->fd >= 0 && h->extra >= 0 && !epoll_ctl(h->fd, EPOLL_CTL_ADD, (int)h->extra, &event),
+	check(h->fd >= 0 && h->extra >= 0 &&
+		      !epoll_ctl(h->fd, EPOLL_CTL_ADD, (int)h->extra, &event),
 	      "epoll: %s", strerror(errno));
 }
 
@@ -1050,8 +1054,8 @@ static void put_socket(struct tester *t, struct held *h)
 {
 	int ends[2];
 
-	check(!socketpair(AF_UNIX, pick(t, 2) ? SOCK_STREAM : SOCK_DGRAM, 0, ends), "socketpair: %s",
-	      strerror(errno));
+	check(!socketpair(AF_UNIX, pick(t, 2) ? SOCK_STREAM : SOCK_DGRAM, 0, ends),
+	      "socketpair: %s", strerror(errno));
 	put_in_descriptor(t, h, ends);
 }
 
@@ -1224,13 +1228,14 @@ const struct kind kinds[] = {
 	MEMORY("dontfork", put_dontfork, drop_map),
 	MEMORY("wipeonfork", put_wipeonfork, drop_map),
 	{ "jit-absolute", ANY, 0, put_jit_absolute, drop_map, NULL, NULL, NULL, NULL },
-	{ "jit-relative", CODE | DATA | RODATA | EDGE, 0, put_jit_relative, drop_map, NULL, NULL, NULL,
-	  NULL },
+	{ "jit-relative", CODE | DATA | RODATA | EDGE, 0, put_jit_relative, drop_map, NULL, NULL,
+	  NULL, NULL },
 	MEMORY("own-tls", put_own_tls, drop_slot),
 	{ "thread-tls", ANY, THREADED, put_thread_tls, drop_slot, use_slot, NULL, NULL, NULL },
-	{ "others-tls", TLS, THREADED | FIXED, put_others_tls, drop_heap, use_others_tls, NULL, NULL,
+	{ "others-tls", TLS, THREADED | FIXED, put_others_tls, drop_heap, use_others_tls, NULL,
+	  NULL, NULL },
+	{ "beneath-stack", ANY, THREADED, put_beneath, drop_slot, use_slot, NULL, can_beneath,
 	  NULL },
-	{ "beneath-stack", ANY, THREADED, put_beneath, drop_slot, use_slot, NULL, can_beneath, NULL },
 	HELPED("stack", put_stack),
 	HELPED("red-zone", put_red_zone),
 	HELPED("switched-stack", put_switched),
@@ -1250,9 +1255,10 @@ const struct kind kinds[] = {
 	  NULL },
 	{ "cookie", CODE, 0, put_cookie, drop_cookie, use_cookie, NULL, NULL, NULL },
 	{ "jump-buffer", CODE, 0, put_jump, drop_heap, use_jump, NULL, NULL, NULL },
-	{ "thread-destructor", CODE, THREADED | FIXED, put_thread_destructor, drop_leaver, use_leaver,
-	  NULL, NULL, NULL },
-	{ "running", CODE, THREADED | FIXED, put_running, drop_leaver, use_leaver, NULL, NULL, NULL },
+	{ "thread-destructor", CODE, THREADED | FIXED, put_thread_destructor, drop_leaver,
+	  use_leaver, NULL, NULL, NULL },
+	{ "running", CODE, THREADED | FIXED, put_running, drop_leaver, use_leaver, NULL, NULL,
+	  NULL },
 	{ "on-exit", CODE, SINGLE | FORKED | FIXED, put_on_exit, NULL, NULL, NULL, NULL, NULL },
 	{ "environment", DATA, 0, put_environment, drop_environment, use_environment, NULL, NULL,
 	  NULL },

@@ -69,7 +69,8 @@ static void say_kept(const struct lgr_region *region)
 		       o->id, o->lo, o->hi, name(reasons, LGR_RSN_COUNT, o->reason),
 		       name(places, LGR_PL_COUNT, w->place),
 		       name(encodings, LGR_EN_COUNT, w->encoding), w->at, w->value, w->tid,
-		       w->place == LGR_PL_UNSEEN ? name(unseen, LGR_UN_COUNT, (unsigned)w->at) : "-",
+		       w->place == LGR_PL_UNSEEN ? name(unseen, LGR_UN_COUNT, (unsigned)w->at)
+						 : "-",
 		       (const char *)(uintptr_t)o->path);
 	}
 	if (region)
