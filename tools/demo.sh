@@ -58,22 +58,35 @@ echo >&3
 wait "$tcl" || die "tclsh failed"
 tcl=
 
+echo 'int other;' | ${CC:-gcc} -shared -fPIC -x c -o "$tmp/other.so" -
 cat >"$tmp/bug.tcl" <<TCL
 load $sqlite Sqlite3
 sqlite3 db :memory:
-unload $sqlite Sqlite3
-puts "after the unload 6 * 7 = [db eval {select 6 * 7}]"
+puts opened
 flush stdout
-if {[llength \$argv]} { gets stdin }
+unload $sqlite Sqlite3
+puts [db eval {SELECT 6 * 7}]
+flush stdout
+if {[llength \$argv]} { gets stdin } else exit
 foreach command {db sqlite sqlite3} { rename \$command {} }
-# What a program does all the time: other values take the place of those that are gone; it asks the loader
-# for this and that (here for what is no library).
-for {set i 0} {\$i < 500 && [llength \$argv]} {incr i} {
+proc mapped {} {
+	set maps [open /proc/self/maps]
+	set text [read \$maps]
+	close \$maps
+	string match *libtclsqlite3.so* \$text
+}
+# What a program does all the time: other values take the place of those that are gone; other libraries
+# come and go.
+proc work {} {
 	set other {}
 	for {set size 1} {\$size < 4096} {incr size 16} { lappend other [string repeat x \$size] }
-	for {set n 0} {\$n < 100} {incr n} { proc other\$n {} {}; rename other\$n {} }
-	catch {load [info script] Nothing}
-	after 20
+	for {set i 0} {\$i < 100} {incr i} { proc other\$i {} {}; rename other\$i {} }
+}
+set until [expr {[clock milliseconds] + 10000}]
+while {[mapped] && [clock milliseconds] < \$until} {
+	work
+	catch {load $tmp/other.so}
+	after 10
 }
 TCL
 say "4. A script with a bug: it unloads the extension and goes on using it. As it is:"
@@ -86,10 +99,10 @@ rm "$tmp/go" && mkfifo "$tmp/go"
 "$linger" run --log "$tmp/bug-log" tclsh8.6 "$tmp/bug.tcl" wait <"$tmp/go" >"$tmp/live" &
 tcl=$!
 exec 3>"$tmp/go"
-until grep -q after "$tmp/live"; do
+until grep -q 42 "$tmp/live"; do
 	kill -0 "$tcl" 2>/dev/null || die "tclsh ended early"
 done
-grep after "$tmp/live" | sed 's/^/     /'
+sed 's/^/     /' "$tmp/live"
 echo "   Why is it kept? (linger why PID libtclsqlite3.so)"
 "$linger" why "$tcl" "$sqlite" | sed 's/^/     /'
 echo "   The script deletes what leads there, the commands of the library. It goes at one of the next calls:"
