@@ -15,6 +15,7 @@
 #include "heap.h"
 #include "lock.h"
 #include "log.h"
+#include "names.h"
 #include "pages.h"
 #include "probe.h"
 #include "real.h"
@@ -395,6 +396,18 @@ void lgr_exempt_find(void)
 
 /* ------------------------------------------------------------------------------- what the loader has */
 
+/*
+ * The loader's copy of a name, to the end of its last word: what the memory had before, behind the NUL,
+ * makes an address of that now and then.
+ */
+static void add_name(const char *name)
+{
+	const uintptr_t at = (uintptr_t)name, words = ~(uintptr_t)7;
+
+	if (name)
+		add(at & words, (at + lgr_len(name) + 8) & words, NULL);
+}
+
 /* A link map is one block, with the first alias behind it (elf/dl-object.c); ld.so's is in its own data. */
 static void add_maps(void)
 {
@@ -402,9 +415,11 @@ static void add_maps(void)
 	uintptr_t size = *(uintptr_t *)lgr_field_at(lgr_libc.self, LGR_FIELD_ALIASES) -
 			 (uintptr_t)lgr_libc.self;
 
-	while ((object = lgr_registry_next(object)))
+	while ((object = lgr_registry_next(object))) {
 		if (lgr_map_of(object) != lgr_libc.ld_so)
 			add(object->map, object->map + size, NULL);
+		add_name(lgr_names_real(object));
+	}
 }
 
 static void add_versions(const struct lgr_object *object)
@@ -533,7 +548,7 @@ bool lgr_exempt_begin(void)
 	exempt.n = 0;
 	exempt.full = exempt.sorted = false;
 	stacks.n = 0;
-	if (!make_room(objects * 2 + SPARE))
+	if (!make_room(objects * 3 + SPARE))
 		return false;
 	add_maps();
 	while ((object = lgr_registry_next(object)))

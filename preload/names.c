@@ -278,6 +278,11 @@ void lgr_names_forked(void)
 			write_copy(object);
 }
 
+const char *lgr_names_real(const struct lgr_object *object)
+{
+	return names_of(object) ? names_of(object)->real_name : lgr_map_of(object)->l_name;
+}
+
 bool lgr_names_match(const struct lgr_object *object, const char *name)
 {
 	const struct lgr_alias *alias = lgr_field_known(LGR_FIELD_ALIASES) ? *aliases(object)

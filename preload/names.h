@@ -51,6 +51,9 @@ void lgr_names_forget(struct lgr_object *object);
 /* In the child of a fork: paths that have the process's id in them. */
 void lgr_names_forked(void);
 
+/* The loader's own l_name, also of an unnamed object. */
+const char *lgr_names_real(const struct lgr_object *object);
+
 /* Whether a search for this name ends at the object without looking at any file. */
 bool lgr_names_match(const struct lgr_object *object, const char *name);
 
