@@ -10,6 +10,8 @@ need python3 python3
 need_library libMagickWand-6.Q16.so.6 libmagickwand-6.q16-6
 [ "$(nproc)" -ge 2 ] || bail 'with one processor libgomp does not let its threads turn round'
 
+# Its own allocator's arenas lie beside libraries: where one ends, which it notes, the other begins.
+export PYTHONMALLOC=malloc
 cat >program.py <<'END'
 import _ctypes, ctypes, encodings, os, sys, time
 from ctypes import CFUNCTYPE, c_double, c_int, c_size_t, c_void_p
@@ -57,9 +59,7 @@ def mapped():
         return 'libgomp' in maps.read()
 
 def overwrite():
-    """As the work of a real program would: other values where the deleted ones were."""
-    functions = [CFUNCTYPE(c_int)(lambda: i) for i in range(1000)]
-    texts = ['x' * size for size in range(2048)]
+    """As the work of a real program would: other values where the freed ones were."""
     chunks = [(libc.malloc(size), size) for size in range(8, 2048, 16) for i in range(32)]
     for chunk, size in chunks:
         libc.memset(chunk, 0, size)

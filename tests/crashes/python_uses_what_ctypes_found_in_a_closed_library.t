@@ -6,6 +6,8 @@
 need python3 python3
 need_library libpng16.so.16 libpng16-16
 
+# Its own allocator's arenas lie beside libraries: where one ends, which it notes, the other begins.
+export PYTHONMALLOC=malloc
 cat >program.py <<'END'
 import _ctypes, ctypes, encodings, os, sys, time
 from ctypes import CFUNCTYPE, POINTER, c_char, c_int, c_size_t, c_uint32, c_void_p
@@ -32,10 +34,7 @@ def mapped():
         return 'libpng16' in maps.read()
 
 def overwrite():
-    """As the work of a real program would: other values where the deleted ones were."""
-    pointers = [POINTER(c_char)(c_char(b'x')) for i in range(1000)]
-    functions = [CFUNCTYPE(c_uint32)(lambda: i) for i in range(1000)]
-    texts = ['x' * size for size in range(2048)]
+    """As the work of a real program would: other values where the freed ones were."""
     chunks = [(libc.malloc(size), size) for size in range(8, 2048, 16) for i in range(32)]
     for chunk, size in chunks:
         libc.memset(chunk, 0, size)
