@@ -119,33 +119,39 @@ lives() {
 	[ -z "$i" ] || told "$TMP/$name.kept/$i"
 }
 
-# until_it_ends NAME LIBRARY COMMAND...
+# until_it_ends RUN NAME LIBRARY COMMAND...: whether that run was right.
 until_it_ends() {
-	local name=$1 library=$2 all
-	shift 2
-	times 1 "$name.ends" kept "$@"
-	all=$(clean "$TMP/$name.ends/1" "$library")
-	is "$name: it is right when the holder ends" "$all" clean
-	[ "$all" = clean ] || told "$TMP/$name.ends/1"
+	local run=$1 name=$2 library=$3 all
+	shift 3
+	times 1 "$run" kept "$@"
+	all=$(clean "$TMP/$run/1" "$library")
+	[ "$all" = clean ] || is "$name: it is right when the holder ends" "$all" clean
+	[ "$all" = clean ] || told "$TMP/$run/1"
+	[ "$all" = clean ]
 }
-# fate NAME LIBRARY: what became of what was kept.
+# fate RUN LIBRARY: what became of what was kept.
 fate() {
-	local log=$TMP/$1.ends/1/events
-	[ -s "$log" ] || events "$TMP/$1.ends/1/log" >"$log"
-	if [ -z "$(said keep "$2" "$log")" ]; then
-		echo 'never kept'
-	elif [ "$(comm -23 <(said keep "$2" "$log") <(said unload "$2" "$log"))" ]; then
+	local log=$TMP/$1/1/events
+	if [ "$(comm -23 <(said keep "$2" "$log") <(said unload "$2" "$log"))" ]; then
 		echo 'kept'
 	else
 		echo 'kept, then unloaded'
 	fi
 }
+# A word that is no address, the end of a text and what the memory had before, may look like one into a large library.
+# Addresses are other ones in the next run: so there are up to $TRIES.
+TRIES=3
 unloads() {
-	until_it_ends "$@"
-	# TODO: from the day on that the policy `safe` does more than to keep, this is green.
-	is "$1: then the library is unloaded # TODO the oracle" "$(fate "$1" "$2")" 'kept, then unloaded'
+	local i fate=
+	for ((i = 1; i <= TRIES; i++)); do
+		until_it_ends "$1.ends$i" "$@" || return
+		fate=$(fate "$1.ends$i" "$2")
+		[ "$fate" = kept ] || break
+		echo "# $1: kept in run $i"
+	done
+	is "$1: it is right, and the library is unloaded, when the holder ends" "$fate" 'kept, then unloaded'
 }
 holds_on() {
-	until_it_ends "$@"
-	is "$1: and the library stays" "$(fate "$1" "$2")" kept
+	until_it_ends "$1.lasts" "$@" || return
+	is "$1: it is right, and the library stays" "$(fate "$1.lasts" "$2")" kept
 }
