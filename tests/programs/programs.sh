@@ -1,15 +1,18 @@
 # programs.sh - what the tests of real programs share. Source it first, instead of ../lib.sh.
 #
 # A test here says that a program cannot tell whether linger is there, and that linger's log tells
-# the truth about it. same_with_linger runs the program seven times, in turn
+# the truth about it. same_with_linger runs the program ten times, in turn
 #
 #	bare		without anything
 #	counted		with the counter, which shares nothing with linger (count.c)
 #	linger		with linger
 #	count_first	with both, the counter before linger
 #	linger_first	with both, linger before the counter
-#	kept		with linger that keeps what is closed; in the others it leaves that to glibc
+#	kept		with linger that keeps what is closed; in those above it leaves that to glibc
 #	kept_counted	the same, before the counter
+#	safe		with linger as it is by default
+#	safe_counted	the same, before the counter
+#	proven		by default, but with as much time for a proof as it takes
 #
 # and compares what the program printed and its status in all of them, the counts of `counted` and
 # `linger` (and the calls of `kept`) process by process, and in those with both, in the same run, pid
@@ -24,7 +27,7 @@ HERE=$ROOT/tests/programs
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH LC_ALL=C.UTF-8 HOME=$TMP
 unset "${!COUNT@}" "${!PYTHON@}" "${!PERL@}" "${!RUBY@}" "${!LUA_@}" "${!OPENSSL_@}" "${!R_@}"
 COUNTER=$O/tests/count.so
-RUNS='bare counted linger count_first linger_first kept kept_counted'
+RUNS='bare counted linger count_first linger_first kept kept_counted safe safe_counted proven'
 
 # The first test to come builds the counter; two at once both build it, and either result is good.
 build_counter() {
@@ -59,6 +62,16 @@ counter_then_linger() {
 linger_then_counter() {
 	LINGER=$(words_for "$TMP/$RUN/log") COUNT=$TMP/$RUN/count \
 		LD_PRELOAD="$SHIM $COUNTER" "$@"
+}
+
+# outcomes RUN [--reasons]: what became of what was given up.
+outcomes() {
+	events "$TMP/$1/log" | "$HERE/outcomes" "${@:2}"
+}
+# tell_outcomes RUN: the same, for whoever reads the output.
+tell_outcomes() {
+	echo "# $1: $(outcomes "$1")"
+	outcomes "$1" --reasons | sort | uniq -c | sed "s/^ */# $1: /"
 }
 
 # counted RUN, logged RUN: a line for each process, from the counter and from linger's log. Where
@@ -108,6 +121,9 @@ same_with_linger() {
 	run linger_first linger_then_counter "$@"
 	POLICY=never run kept alone "$@"
 	POLICY=never run kept_counted linger_then_counter "$@"
+	POLICY='' run safe alone "$@"
+	POLICY='' LINGER_SETTINGS=budget:60s run proven alone "$@"
+	POLICY='' run safe_counted linger_then_counter "$@"
 	for r in $RUNS; do
 		[ "$r" != bare ] || continue
 		is "$r: same standard output" "$(cat "$TMP/$r.out")" "$(cat "$TMP/bare.out")"
@@ -125,7 +141,9 @@ same_with_linger() {
 		"$(logged kept | calls_of)" "$(counted counted | calls_of)"
 	n=$(total unload counted) kept=$(total unload kept_counted)
 	ok "kept: less is unloaded ($kept, not $n)" [ "$n" -eq 0 -o "$kept" -lt "$n" ]
-	for r in count_first linger_first kept_counted; do
+	tell_outcomes safe
+	tell_outcomes proven
+	for r in count_first linger_first kept_counted safe_counted; do
 		is "$r: same calls in the same run" \
 			"$(logged "$r" --pid | calls_of)" "$(counted "$r" --pid | calls_of)"
 		is "$r: same objects in the same run" \

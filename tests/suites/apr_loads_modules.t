@@ -51,9 +51,10 @@ passes 9
 really dlopen 9
 really dlclose 8
 really unload 8
-for r in off never fresh; do
+for r in off never fresh safe proven trusting; do
 	is "$r: same output" "$(cat "$TMP/$r.out" "$TMP/$r.err")" "$(cat "$TMP/plain.out" "$TMP/plain.err")"
 	differs_only $r
 done
 keeps never request=8 keep=8 reopen=6
 keeps fresh request=8 keep=8 open=8
+by_default 8

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The rest of GLib's own tests, most of which have little to do with loading: with policies of off and
-# never they do what they do plain.
+# never, and by default, they do what they do plain.
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/glib.sh"
 
@@ -30,9 +30,10 @@ suite() {
 	done
 }
 
-WAYS='off never'
+WAYS='off never safe'
 in_every_way suite
 passes 4500
 differs_only off
 differs_only never
+differs_only safe
 keeps never start=600

@@ -39,5 +39,9 @@ really unload 18
 differs_only off
 differs_only never
 differs_only fresh
+differs_only safe
+differs_only proven
+differs_only trusting
 keeps never request=18 keep=18 reopen=17
 keeps fresh request=18 keep=18 open=18
+by_default 18

@@ -1,12 +1,15 @@
 # suites.sh - what the tests with strangers' suites share. Source it first, instead of ../lib.sh.
 #
-# Suites judge without knowing about linger. in_every_way runs one five times
+# Suites judge without knowing about linger. in_every_way runs one eight times
 #
 #	plain		without anything
 #	counted		with the counter of tests/programs, which shares nothing with linger
 #	off		with linger, policy:off
 #	never		with linger, policy:never
 #	fresh		with linger, policy:never and reopen:fresh
+#	safe		with linger as it is by default
+#	proven		the same, with as much time for a proof as it takes
+#	trusting	the same, with nothing to prove: what is closed goes at once
 #
 # and requires that off does what plain does, and that linger's logs agree with the counter's files on
 # which processes there were and what each of them called: a suite that ran without the shim is no
@@ -19,7 +22,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../programs/programs.sh"
 SUITES=$O/suites
 # Fewer runs than all, where a suite is long; and settings for all of them.
-WAYS='off never fresh'
+WAYS='off never fresh safe proven trusting'
 LOG_SETTINGS=
 
 # ------------------------------------------------------------------------------------- sources
@@ -84,12 +87,14 @@ built_from() {
 # --------------------------------------------------------------------------------------- running
 
 with_settings() {
-	local LINGER_SETTINGS=$1${LOG_SETTINGS:+,$LOG_SETTINGS}
+	local POLICY='' LINGER_SETTINGS=$1${LOG_SETTINGS:+${1:+,}$LOG_SETTINGS}
 	shift
 	alone "$@"
 }
 
-declare -A SETTINGS_OF=([off]='policy:off' [never]='policy:never' [fresh]='policy:never,reopen:fresh')
+declare -A SETTINGS_OF=([off]='policy:off' [never]='policy:never' [fresh]='policy:never,reopen:fresh'
+	[safe]='' [proven]='budget:60s'
+	[trusting]='trust:*')
 
 # in_every_way COMMAND...: COMMAND may be a function; it runs in a new folder, which is $PWD.
 in_every_way() {
@@ -132,6 +137,19 @@ differs_only() {
 	shift
 	is "$run: ${*:-nothing} differs" "$(diff <(results plain) <(results "$run") |
 		sed -n 's/^[<>] \(.*\): [a-z]*$/\1/p' | sort -u)" "$(printf '%s\n' "$@" | sort -u)"
+}
+
+# by_default N: what the suite gives up, N times, goes when nothing reaches it. What reaches it is the
+# suite's own affair, and seldom nothing at the very call; but all of it can be seen, and where nothing has
+# to be proven all of it goes before the call returns.
+by_default() {
+	local r
+	for r in safe proven; do
+		tell_outcomes $r
+		like "$r: given up $1 times" "$(outcomes $r)" "^given-up=$1 "
+	done
+	is "proven: all could be seen" "$(outcomes proven --reasons | grep ': unknown,')" ""
+	is "trusting: all goes at once" "$(outcomes trusting)" "given-up=$1 at-call=$1 later=0 kept=0"
 }
 
 # keeps RUN [EVENT=N]...: the log has at least so many records of each event, and no object went away

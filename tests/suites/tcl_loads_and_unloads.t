@@ -34,9 +34,10 @@ is "57 tests in all" "$(results plain | wc -l)" 57
 really dlopen 14
 really dlclose 6
 really unload 6
-for r in off never fresh; do
+for r in off never fresh safe proven trusting; do
 	is "$r: same output" "$(cat "$TMP/$r.out" "$TMP/$r.err")" "$(cat "$TMP/plain.out" "$TMP/plain.err")"
 	differs_only $r
 done
 keeps never request=6 keep=6 reopen=4
 keeps fresh request=6 keep=6 open=10
+by_default 6
