@@ -147,7 +147,8 @@ enum lgr_flag {
 	X(SONAME, "l_info[DT_SONAME]")                                                             \
 	X(FILE, "l_file_id")	 /* device, inode */                                               \
 	X(SCOPE, "l_searchlist") /* {list, count}; of the program: global scope */                 \
-	X(NEEDS, "l_initfini")	 /* dependencies; l_reldeps is the next word */                    \
+	X(NEEDS, "l_initfini")	 /* dependencies */                                                \
+	X(BOUND, "l_reldeps")	 /* those by relocation */                                         \
 	X(GLOBAL, "l_global")	 /* whether it is in the global scope */
 
 enum lgr_field {

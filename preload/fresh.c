@@ -209,7 +209,7 @@ void lgr_fresh_before_open(const char *file)
 	while ((object = lgr_registry_next_kept(object)))
 		if (!lgr_is(object, LGR_FL_HIDDEN) || !lgr_is(object, LGR_FL_OUTDATED))
 			look_at_file(object, file);
-	while (lgr_field_known(LGR_FIELD_NEEDS) && hide_dependents())
+	while (lgr_group_known() && hide_dependents())
 		;
 	if (!file || !atomic_load_explicit(&given_up, memory_order_relaxed))
 		return;

@@ -37,6 +37,11 @@ struct stack {
 	uint32_t depth;
 };
 
+bool lgr_group_known(void)
+{
+	return lgr_field_known(LGR_FIELD_NEEDS) && lgr_field_known(LGR_FIELD_BOUND);
+}
+
 bool lgr_group_uses(const struct lgr_object *object)
 {
 	return object->used == marking;
@@ -130,11 +135,15 @@ static bool visit_bound(const struct bound *bound,
 bool lgr_group_needs(const struct lgr_object *object,
 		     bool (*visit)(struct lgr_object *needed, void *arg), void *arg)
 {
-	struct link_map ***fields = lgr_field_at(lgr_map_of(object), LGR_FIELD_NEEDS);
-	struct link_map **list = fields[0];
-	const struct needs_by_relocation *more = (void *)fields[1];
+	const struct link_map *map = lgr_map_of(object);
+	struct link_map **list = *(struct link_map ***)lgr_field_at(map, LGR_FIELD_NEEDS);
+	/* Lazy binding makes it longer, under the lock that we have (elf/dl-lookup.c). */
+	const struct needs_by_relocation *more = *(struct needs_by_relocation **)lgr_field_at(
+		map, LGR_FIELD_BOUND);
 	struct lgr_object *needed;
 
+	if (!lgr_group_known())
+		return false;
 	/* The first is the object itself; and nothing is bound to more objects than there are. That
 	 * tells that the fields are what they are taken for. */
 	if ((list && (uintptr_t)list[0] != object->map) || (more && more->count > LGR_SLOT_MAX)) {
@@ -179,7 +188,7 @@ bool lgr_group_mark(const struct lgr_object *closing, const struct lgr_object *r
 	struct stack stack = { 0 };
 	bool done;
 
-	if (broken || !lgr_field_known(LGR_FIELD_NEEDS) || !lgr_field_known(LGR_FIELD_NODELETE) ||
+	if (broken || !lgr_group_known() || !lgr_field_known(LGR_FIELD_NODELETE) ||
 	    !lgr_region.holding)
 		return false;
 	stack.at = lgr_arena_alloc(size);

@@ -27,7 +27,13 @@ bool lgr_group_mark(const struct lgr_object *closing, const struct lgr_object *r
 /* What the last successful lgr_group_mark said of it. */
 bool lgr_group_uses(const struct lgr_object *object);
 
-/* Calls visit for each object that this one needs; stops and returns false when that does. */
+/* Are the fields known by which what an object needs is found? */
+bool lgr_group_known(void);
+
+/*
+ * Calls visit for each object that this one needs; stops and returns false when that does, or when a
+ * field for it is not known.
+ */
 bool lgr_group_needs(const struct lgr_object *object,
 		     bool (*visit)(struct lgr_object *needed, void *arg), void *arg);
 

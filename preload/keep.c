@@ -207,7 +207,7 @@ static void request(struct lgr_object *object, const struct lgr_call *call)
 	}
 	if (call->depth) {
 		lgr_hold(object);
-		if (lgr_field_known(LGR_FIELD_NEEDS))
+		if (lgr_group_known())
 			lgr_group_needs(object, hold_needed, NULL);
 	}
 	if (handles != 1)

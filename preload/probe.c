@@ -177,6 +177,27 @@ static uint32_t find_lists(uint32_t *ret_scope)
 	return hits == 1 && **(struct link_map ***)((char *)self + needs) == self ? needs : 0;
 }
 
+/*
+ * l_reldeps is behind l_initfini, or a word further (l_init_called_next, in the stable releases of 2.35 to
+ * 2.38), and before l_reldepsmax and l_used. Neither the shim nor the C library has any, and both are used.
+ */
+static uint32_t find_bound(uint32_t needs)
+{
+	const uint64_t none_but_used = UINT64_C(1) << 32;
+	uint32_t self[WORDS], libc[WORDS], found = 0, hits = 0;
+
+	snapshot(self, lgr_libc.self);
+	snapshot(libc, lgr_libc.libc);
+	for (uint32_t at = needs + 8; needs && at <= needs + 16 && at + 16 <= BYTES; at += 8) {
+		if (word(self, at) || word(self, at + 8) != none_but_used || word(libc, at) ||
+		    word(libc, at + 8) != none_but_used)
+			continue;
+		hits++;
+		found = at;
+	}
+	return hits == 1 ? found : 0;
+}
+
 static bool is_file(uint32_t offset, const void *arg)
 {
 	const struct lgr_file *file = arg;
@@ -271,6 +292,7 @@ static void find_all(void)
 	lgr_fields_publish(LGR_FIELD_HOLDS, try_often(find_holds));
 	lgr_fields_publish(LGR_FIELD_NODELETE, try_often(find_nodelete));
 	lgr_fields_publish(LGR_FIELD_NEEDS, find_lists(&scope));
+	lgr_fields_publish(LGR_FIELD_BOUND, find_bound(lgr_region.field[LGR_FIELD_NEEDS]));
 	lgr_fields_publish(LGR_FIELD_SCOPE, lgr_field_known(LGR_FIELD_NEEDS) ? scope : 0);
 	lgr_fields_publish(LGR_FIELD_FILE, lgr_sys_file(lgr_libc.libc->l_name, &file) == 0
 						   ? lgr_fields_only(is_file, &file)

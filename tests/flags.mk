@@ -11,6 +11,8 @@ PLUG_needs = -L$(O)/tests -Wl,--no-as-needed,-l:plug_asks.so -Wl,-rpath,'$$ORIGI
 PLUG_needs_base = -L$(O)/tests -Wl,--no-as-needed,-l:plug_base.so -Wl,-rpath,'$$ORIGIN'
 PLUG_reported = -L$(O)/tests -Wl,--no-as-needed,-l:plug_base.so -Wl,-rpath,'$$ORIGIN'
 PLUG_cxx = -x c++ -std=c++17 $(if $(filter clang%,$(CC)),,-fno-gnu-unique) -Wl,--no-as-needed -lstdc++
+# Its second function is bound after the object that has it was closed.
+PLUG_binds = -Wl,-z,lazy
 PLUG_bare = -nostartfiles
 # libc among its own libraries: where RTLD_DEEPBIND looks first.
 PLUG_deep = -Wl,--no-as-needed -lc

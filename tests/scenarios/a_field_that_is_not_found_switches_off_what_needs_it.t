@@ -39,7 +39,7 @@ for field in l_libname 'l_info[DT_SONAME]' l_global l_searchlist; do
 	is "$field: none is unloaded" "$(count unload)" 0
 done
 # Without these it is not known what glibc would unload: objects stay as they are.
-for field in l_initfini l_nodelete_active dl_load_lock; do
+for field in l_initfini l_reldeps l_nodelete_active dl_load_lock; do
 	without "$field"
 	is "$field: objects are held" "$output" "plain:$KEPT"
 	like "$field: the log says so" "$log" "\"reason\":\"loader-fields\""
