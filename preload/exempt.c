@@ -23,6 +23,7 @@
 #include "registry.h"
 #include "resident.h"
 #include "start.h"
+#include "sys.h"
 #include "text.h"
 #include "threads.h"
 
@@ -42,6 +43,7 @@ static struct {
 		uintptr_t lo, hi;
 	} of[STACKS];
 	uint32_t n;
+	uint32_t process; /* its main thread's number; the helper that stops threads has another one */
 } stacks LGR_BIG;
 
 /* Where glibc keeps things; 0: not found. */
@@ -548,6 +550,7 @@ bool lgr_exempt_begin(void)
 	exempt.n = 0;
 	exempt.full = exempt.sorted = false;
 	stacks.n = 0;
+	stacks.process = lgr_sys_getpid();
 	if (!make_room(objects * 3 + SPARE))
 		return false;
 	add_maps();
@@ -643,13 +646,16 @@ bool lgr_exempt_threads(struct lgr_words *w)
 	return lgr_threads_each(note_thread, w) || !any_storage();
 }
 
-/* [stack] is the main thread's as long as it has what ld.so has noted as its beginning. */
-static uintptr_t main_stack(uintptr_t sp, uintptr_t *ret_hi)
+/*
+ * [stack] is the main thread's as long as it has what ld.so has noted as its beginning. Another thread whose
+ * stack is an array there has the main thread's own frames below it.
+ */
+static uintptr_t main_stack(uint32_t tid, uintptr_t sp, uintptr_t *ret_hi)
 {
 	uintptr_t end = lgr_libc.stack_end ? (uintptr_t)*lgr_libc.stack_end : 0;
 	struct lgr_mapping m;
 
-	if (sp >= end || lgr_maps_read(sp, sp + 1, &m, 1) != 1 || end >= m.hi)
+	if (tid != stacks.process || sp >= end || lgr_maps_read(sp, sp + 1, &m, 1) != 1 || end >= m.hi)
 		return 0;
 	*ret_hi = m.hi;
 	return m.lo;
@@ -664,7 +670,7 @@ void lgr_exempt_stack(uint32_t tid, uintptr_t sp)
 			add(stacks.of[i].lo, sp, NULL);
 			return;
 		}
-	lo = main_stack(sp, &hi);
+	lo = main_stack(tid, sp, &hi);
 	add(lo, lo ? sp : 0, NULL);
 	if (lo && stacks.n < STACKS) {
 		stacks.of[stacks.n].tid = tid;
