@@ -22,6 +22,7 @@ struct look {
 	uint64_t now;	       /* CLOCK_MONOTONIC */
 	uint64_t begun, until; /* by this clock; 0: it did not come to that */
 	int clock;
+	uint64_t mask; /* the caller's signals */
 	const uintptr_t *frame;
 	uint32_t tid; /* whose that is: threads are looked at by a helper process */
 	const struct lgr_object *self;
@@ -34,7 +35,11 @@ struct look {
 	bool executable, every_byte, threads_known, stopped;
 };
 
-/* In this order. Begin stops the threads, and looks at them and at what the kernel has. */
+/*
+ * In this order. Begin stops the threads, and looks at them and at what the kernel has. Until resume no signal
+ * handler of the program runs here, which might move a word from where nobody has looked to where
+ * somebody has; in the child of a snapshot none ever does.
+ */
 void lgr_look_begin(struct look *l, const uintptr_t *frame, uint64_t limit_ns);
 void lgr_look_at_memory(struct look *l, unsigned parts);
 void lgr_look_at_reached(struct look *l);

@@ -435,6 +435,13 @@ static bool can_see(struct look *l, uint64_t limit_ns)
 	return !l->unseen;
 }
 
+static void block_signals(struct look *l)
+{
+	const uint64_t all = ~UINT64_C(0);
+
+	lgr_syscall(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, (long)&all, (long)&l->mask, 8, 0, 0);
+}
+
 void lgr_look_begin(struct look *l, const uintptr_t *frame, uint64_t limit_ns)
 {
 	*l = (struct look){
@@ -445,6 +452,7 @@ void lgr_look_begin(struct look *l, const uintptr_t *frame, uint64_t limit_ns)
 		.self = lgr_registry_find((uintptr_t)lgr_libc.self, UINT64_MAX),
 		.every_byte = lgr_settings.of[LGR_SET_SCAN].number,
 	};
+	block_signals(l);
 	seek(l);
 	if (!l->left || !can_see(l, limit_ns))
 		return;
@@ -481,6 +489,7 @@ void lgr_look_resume(struct look *l)
 	if (l->stopped)
 		keep_longest(LGR_N_LONGEST_PAUSE_NS, lgr_stop_end());
 	l->stopped = false;
+	lgr_syscall(__NR_rt_sigprocmask, 2, (long)&l->mask, 0, 8, 0, 0);
 }
 
 void lgr_look_end(struct look *l)
