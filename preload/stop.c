@@ -146,6 +146,11 @@ static bool stop_all(uint64_t until)
 		return false;
 	for (uint32_t waited = 0; new;) {
 		new = false;
+		/* Somebody who is listed and yet not there, again and again. */
+		if (lgr_sys_clock(CLOCK_MONOTONIC) > until) {
+			job.unseen = LGR_UN_STOP_TIME;
+			break;
+		}
 		if (!seize_listed(fd, &new))
 			break;
 		for (; waited < job.threads; waited++)
@@ -325,6 +330,22 @@ static void finish(void)
 	lgr_syscall(__NR_rt_sigprocmask, 2, (long)&job.mask, 0, 8, 0, 0);
 }
 
+/* In another PID namespace than /proc was mounted in, its numbers are other processes'. */
+static bool numbers_are_ours(void)
+{
+	char text[64], ours[64];
+	struct lgr_text path;
+	long n = lgr_syscall(__NR_readlinkat, AT_FDCWD, (long)"/proc/thread-self", (long)text,
+			     sizeof(text) - 1, 0, 0);
+
+	lgr_text_init(&path, ours, sizeof(ours));
+	lgr_text_add_number(&path, job.process);
+	lgr_text_add(&path, "/task/");
+	lgr_text_add_number(&path, job.caller);
+	text[n > 0 ? n : 0] = '\0';
+	return lgr_equal(text, ours);
+}
+
 enum lgr_unseen lgr_stop_begin(bool (*look)(void *arg, const struct lgr_stopped *thread), void *arg)
 {
 	const struct timespec a_while = { .tv_nsec = LOOK };
@@ -336,6 +357,8 @@ enum lgr_unseen lgr_stop_begin(bool (*look)(void *arg, const struct lgr_stopped 
 	job.process = lgr_sys_getpid();
 	job.caller = lgr_sys_gettid();
 	job.unseen = LGR_UN_STOP;
+	if (!numbers_are_ours())
+		return LGR_UN_PROC;
 	atomic_store(&job.state, STARTING);
 	block_signals();
 	allow(-1); /* anybody: there is no telling the helper's number before it runs */
