@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "close.h"
+#include "kernel.h"
 #include "loader.h"
 #include "lock.h"
 #include "log.h"
@@ -66,6 +67,7 @@ static void in_child(void)
 	lgr_loader_forked();
 	lgr_close_forked();
 	lgr_reach_forked();
+	lgr_kernel_forked();
 	lgr_names_forked();
 	lgr_loads_forked();
 	lgr_log_forked();

@@ -128,8 +128,7 @@ int sigaltstack(const stack_t *restrict new, stack_t *restrict old)
 	if (ready && new)
 		entry = lgr_kernel_altstack(new->ss_flags &SS_DISABLE ? NULL : new->ss_sp);
 	r = real(new, old);
-	if (entry >= 0)
-		lgr_kernel_altstack_done(entry, r == 0);
+	lgr_kernel_altstack_done(entry, r == 0);
 	return r;
 }
 

@@ -133,9 +133,18 @@ int lgr_kernel_altstack(const void *stack)
 
 void lgr_kernel_altstack_done(int entry, bool taken)
 {
+	if (entry < 0)
+		return;
 	if (taken)
 		atomic_store(&noted[entry].stack[0], atomic_load(&noted[entry].stack[1]));
 	atomic_store(&noted[entry].stack[1], 0);
+}
+
+void lgr_kernel_forked(void)
+{
+	for (uint32_t i = 0; i < STACKS; i++)
+		atomic_store(&noted[i].tid, 0);
+	lgr_kernel_altstack_done(lgr_kernel_altstack((const void *)own_stack()), true);
 }
 
 static enum lgr_unseen look_at_stacks(const struct finder *f)
