@@ -16,7 +16,7 @@
 #define PIECE ((size_t)64 << 10) /* read at once through /proc/self/mem */
 #define REGIONS 256
 #define ENTRIES 1024
-#define SWAPPED_MOST ((size_t)16 << 20) /* of shared memory that may be in swap, or nowhere */
+#define ABSENT_MOST ((size_t)16 << 20) /* of shared memory that may be in swap, in its file, or nowhere */
 
 static struct {
 	int pagemap, mem;
@@ -191,13 +191,13 @@ static bool has_swap(void)
 }
 
 /*
- * What is not in memory is a hole, or in swap; only reading it tells, which fills the hole. Pages of
- * ordinary files that are not in memory are clean.
+ * What is not in memory is a hole, or in swap, or in the file; only reading it tells, which fills the hole.
+ * What cannot be written to has nothing of the program's.
  */
 static void walk_file(struct walk *w)
 {
 	static uint8_t there[ENTRIES];
-	bool swap = w->m->backing != LGR_FILE && has_swap();
+	bool elsewhere = w->m->backing == LGR_FILE ? w->m->protection & PROT_WRITE : has_swap();
 	uintptr_t at = w->m->lo;
 	size_t absent = 0;
 
@@ -214,9 +214,9 @@ static void walk_file(struct walk *w)
 				;
 			if (there[i] & 1)
 				read_stretch(w, at + i * LGR_PAGE, at + j * LGR_PAGE, true);
-			else if (swap && (absent += (j - i) * LGR_PAGE) > SWAPPED_MOST)
+			else if (elsewhere && (absent += (j - i) * LGR_PAGE) > ABSENT_MOST)
 				w->unseen = LGR_UN_UNREADABLE;
-			else if (swap)
+			else if (elsewhere)
 				read_stretch(w, at + i * LGR_PAGE, at + j * LGR_PAGE, false);
 		}
 		at += pages * LGR_PAGE;
