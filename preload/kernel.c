@@ -23,6 +23,7 @@ static char buffer[8192] LGR_BIG;
 
 struct finder {
 	lgr_kernel_found *found;
+	bool (*late)(void *arg);
 	void *arg;
 };
 
@@ -175,8 +176,17 @@ static uint64_t hex(const char *s)
 	}
 }
 
-/* Each line of a file, as far as the buffer is long; a line is shorter. False: it cannot be read. */
-static bool each_line(const char *path, void (*visit)(void *arg, const char *line), void *arg)
+struct list {
+	struct finder f;
+	uint64_t at;
+};
+
+/*
+ * Each line of a file, as far as the buffer is long; a line is shorter. False: it cannot be read, or not in
+ * time.
+ */
+static bool each_line(const char *path, void (*visit)(struct list *list, const char *line),
+		      struct list *list)
 {
 	int fd = lgr_sys_openat(path, O_RDONLY, 0);
 	size_t have = 0;
@@ -192,25 +202,21 @@ static bool each_line(const char *path, void (*visit)(void *arg, const char *lin
 		buffer[have] = '\0';
 		while ((end = (char *)lgr_first(line, '\n'))) {
 			*end = '\0';
-			visit(arg, line);
+			visit(list, line);
 			line = end + 1;
 		}
 		have -= (size_t)(line - buffer);
 		lgr_copy(buffer, line, have);
+		if (list->f.late(list->f.arg))
+			break;
 	}
 	lgr_sys_close(fd);
 	return n == 0;
 }
 
-struct list {
-	struct finder f;
-	uint64_t at;
-};
-
 /* "ID: 0", "signal: 10/00007f0000001000" (the signal, and its value), ... */
-static void take_timer(void *arg, const char *line)
+static void take_timer(struct list *list, const char *line)
 {
-	struct list *list = arg;
 	const char *s;
 
 	if ((s = lgr_after(line, "ID: ")))
@@ -220,9 +226,8 @@ static void take_timer(void *arg, const char *line)
 }
 
 /* "tfd:        5 events:       19 data:     7f0000001000  pos:0 ino:1 sdev:2" */
-static void take_member(void *arg, const char *line)
+static void take_member(struct list *list, const char *line)
 {
-	struct list *list = arg;
 	const char *s = lgr_after(line, "tfd:");
 
 	while (s && (s = lgr_first(s, 'd')) && !lgr_after(s, "data:"))
@@ -310,6 +315,8 @@ static enum lgr_unseen look_at_entry(const struct finder *f, int dir, const char
 
 	if (!lgr_number(&s, &fd) || (int)fd == dir)
 		return LGR_UN_NOTHING;
+	if (fd % 64 == 0 && f->late(f->arg))
+		return LGR_UN_TIME;
 	n = lgr_syscall(__NR_readlinkat, dir, (long)number, (long)name, sizeof(name) - 1, 0, 0);
 	if (n < 0)
 		return LGR_UN_NOTHING; /* another process that shares them has closed it */
@@ -342,7 +349,7 @@ static enum lgr_unseen look_at_descriptors(const struct finder *f)
 
 void lgr_kernel_look_thread(uint32_t tid, lgr_kernel_found *found, void *arg)
 {
-	const struct finder f = { found, arg };
+	const struct finder f = { .found = found, .arg = arg };
 	uintptr_t head = 0;
 	size_t size;
 
@@ -351,9 +358,9 @@ void lgr_kernel_look_thread(uint32_t tid, lgr_kernel_found *found, void *arg)
 		tell(&f, head, LGR_PL_ROBUST, 0, tid);
 }
 
-enum lgr_unseen lgr_kernel_look(lgr_kernel_found *found, void *arg)
+enum lgr_unseen lgr_kernel_look(lgr_kernel_found *found, bool (*late)(void *arg), void *arg)
 {
-	struct list timers = { { found, arg }, 0 };
+	struct list timers = { { found, late, arg }, 0 };
 	enum lgr_unseen unseen = LGR_UN_NOTHING;
 
 	if (!lgr_blind("signals"))

@@ -22,10 +22,11 @@ typedef void lgr_kernel_found(void *arg, uintptr_t value, enum lgr_place place, 
 
 /*
  * lgr_kernel_look - tells all of the process's. lgr_kernel_look_thread: what it holds of one thread.
+ * @late: asked now and then, since there may be many descriptors; true: it has taken too long.
  * Returns LGR_UN_NOTHING, or what cannot be seen.
  * The caller holds lgr_lock_registry; the other threads are stopped, or there are none.
  */
-enum lgr_unseen lgr_kernel_look(lgr_kernel_found *found, void *arg);
+enum lgr_unseen lgr_kernel_look(lgr_kernel_found *found, bool (*late)(void *arg), void *arg);
 void lgr_kernel_look_thread(uint32_t tid, lgr_kernel_found *found, void *arg);
 
 /* Threads of this process, 0: /proc cannot be read. */

@@ -116,6 +116,13 @@ static bool is_left_out(const struct look *l, uintptr_t page)
 	return object && (lgr_is(object, LGR_FL_SOUGHT) || object == l->self);
 }
 
+static bool is_late(void *arg)
+{
+	const struct look *l = arg;
+
+	return lgr_sys_clock(l->clock) > l->until;
+}
+
 static void look_at_piece(struct look *l, const uint8_t *from, size_t n, uintptr_t at)
 {
 	l->bytes += n;
@@ -128,7 +135,7 @@ static void look_at_piece(struct look *l, const uint8_t *from, size_t n, uintptr
 	if (l->since_clock < PIECE)
 		return;
 	l->since_clock = 0;
-	if (lgr_sys_clock(l->clock) > l->until)
+	if (is_late(l))
 		lgr_look_failed(l, LGR_UN_TIME);
 }
 
@@ -139,6 +146,8 @@ static bool look_at_stretch(void *arg, const void *from, size_t n, uintptr_t at)
 	bool whole = l->executable || l->every_byte;
 	size_t done = 0, end;
 
+	if (!n && is_late(l))
+		lgr_look_failed(l, LGR_UN_TIME);
 	while (done < n && l->left) {
 		if (is_left_out(l, at + done)) {
 			done += LGR_PAGE;
@@ -471,7 +480,7 @@ void lgr_look_begin(struct look *l, const uintptr_t *frame, uint64_t limit_ns)
 	lgr_kernel_look_thread(lgr_sys_gettid(), found_by_kernel, l);
 	look_at_kept(l);
 	if (l->left) {
-		enum lgr_unseen unseen = lgr_kernel_look(found_by_kernel, l);
+		enum lgr_unseen unseen = lgr_kernel_look(found_by_kernel, is_late, l);
 
 		if (unseen)
 			lgr_look_failed(l, unseen);

@@ -94,6 +94,13 @@ static void take(struct walk *w, uintptr_t lo, uintptr_t hi, bool present)
 		read_stretch(w, lo, hi, present);
 }
 
+/* Between two pages there may be terabytes of reserved addresses. */
+static void pass_time(struct walk *w, uintptr_t at)
+{
+	if (!w->done && at < w->m->hi)
+		w->done = !w->visit(w->arg, NULL, 0, at);
+}
+
 /* -------------------------------------------------------------------------- of private mappings */
 
 /* linux/fs.h has these since 6.7; the kernel may be newer than the headers. */
@@ -133,6 +140,7 @@ static bool scan(struct walk *w)
 		for (long i = 0; i < n; i++)
 			take(w, region[i].lo, region[i].hi, region[i].categories & IS_PRESENT);
 		s.lo = s.end;
+		pass_time(w, s.lo);
 	}
 	return true;
 }
@@ -167,6 +175,7 @@ static bool read_entries(struct walk *w)
 				     entry[i] & ENTRY_PRESENT);
 		}
 		at += pages * LGR_PAGE;
+		pass_time(w, at);
 	}
 	return true;
 }
@@ -220,6 +229,7 @@ static void walk_file(struct walk *w)
 				read_stretch(w, at + i * LGR_PAGE, at + j * LGR_PAGE, false);
 		}
 		at += pages * LGR_PAGE;
+		pass_time(w, at);
 	}
 }
 

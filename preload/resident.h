@@ -17,7 +17,10 @@
 #include "maps.h"
 #include "wire.h"
 
-/* A stretch of such pages, readable at from; its address in the process is at. */
+/*
+ * A stretch of such pages, readable at from; its address in the process is at. n is 0 now and then where
+ * nothing was for long.
+ */
 typedef bool lgr_resident_visit(void *arg, const void *from, size_t n, uintptr_t at);
 
 /* For the process, or the forked child, that calls it. False: /proc/self cannot be read. */
