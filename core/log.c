@@ -18,6 +18,7 @@
 #define FIRST_STEP ((uint64_t)64 << 10) /* most processes never need more */
 #define SMALLEST (2 * FIRST_STEP)
 #define LARGEST ((uint64_t)1 << 30)
+#define ANCESTORS 16u
 
 struct lgr_lock lgr_lock_log;
 
@@ -36,6 +37,11 @@ static struct {
 	 * (_Fork, clone) from a vfork, whose child shares our memory and is still the same log. */
 	_Atomic uint32_t *same_process;
 	char path[4096 + 24];
+	/* Mappings that a fork left behind. */
+	struct {
+		uintptr_t lo, hi;
+	} ancestor[ANCESTORS];
+	uint32_t ancestors;
 } log_ LGR_BIG;
 
 /* Bytes [from, to) of the file get blocks. fallocate(2) is not there on every file system. */
@@ -188,11 +194,17 @@ int lgr_log_open(const struct lgr_log_setup *setup)
 
 void lgr_log_forked(void)
 {
+	uintptr_t head, i = log_.ancestors % ANCESTORS;
+
 	lgr_lock_reset(&lgr_lock_log);
 	if (log_.same_process)
 		atomic_store_explicit(log_.same_process, 1, memory_order_relaxed);
-	if (!atomic_exchange_explicit(&log_.head, NULL, memory_order_relaxed))
+	head = (uintptr_t)atomic_exchange_explicit(&log_.head, NULL, memory_order_relaxed);
+	if (!head)
 		return;
+	log_.ancestor[i].lo = head;
+	log_.ancestor[i].hi = head + log_.size;
+	log_.ancestors++;
 	lgr_region.log_path[0] = '\0';
 	atomic_store_explicit(&log_.wanted, true, memory_order_relaxed);
 }
@@ -307,13 +319,17 @@ void lgr_log_write(const struct lgr_log_entry *entry)
 	atomic_store_explicit(&ring[first % slots].seq, first + 1, memory_order_release);
 }
 
-void lgr_log_mapping(uintptr_t *ret_lo, uintptr_t *ret_hi, uintptr_t *ret_page)
+void lgr_log_each(void (*visit)(void *arg, uintptr_t lo, uintptr_t hi), void *arg)
 {
-	const struct lgr_log_head *head = atomic_load_explicit(&log_.head, memory_order_acquire);
+	uintptr_t head = (uintptr_t)atomic_load_explicit(&log_.head, memory_order_acquire);
+	uintptr_t page = (uintptr_t)log_.same_process;
 
-	*ret_lo = (uintptr_t)head;
-	*ret_hi = head ? (uintptr_t)head + log_.size : 0;
-	*ret_page = (uintptr_t)log_.same_process;
+	if (head)
+		visit(arg, head, head + log_.size);
+	if (page)
+		visit(arg, page, page + LGR_PAGE);
+	for (uint32_t i = 0; i < lgr_min(log_.ancestors, ANCESTORS); i++)
+		visit(arg, log_.ancestor[i].lo, log_.ancestor[i].hi);
 }
 
 bool lgr_log_is_on(void)

@@ -43,8 +43,8 @@ struct lgr_log_entry {
  */
 void lgr_log_write(const struct lgr_log_entry *entry);
 
-/* Where the file is mapped; both 0: nowhere. And a page that is zero in a forked child; 0: none. */
-void lgr_log_mapping(uintptr_t *ret_lo, uintptr_t *ret_hi, uintptr_t *ret_page);
+/* Visits all memory of the log: files of this process and of its last ancestors, and a page. */
+void lgr_log_each(void (*visit)(void *arg, uintptr_t lo, uintptr_t hi), void *arg);
 
 /* Whether records go anywhere: a caller may spare itself the work of making one. */
 bool lgr_log_is_on(void);

@@ -462,14 +462,11 @@ static bool add_ours(void *arg, uintptr_t lo, uintptr_t hi)
 static bool add_linger(void)
 {
 	const struct lgr_object *self = lgr_registry_find((uintptr_t)lgr_libc.self, UINT64_MAX);
-	uintptr_t lo, hi, page;
 
 	if (!self)
 		return false;
 	add(self->lo, self->hi, NULL); /* with the arena's pool */
-	lgr_log_mapping(&lo, &hi, &page);
-	add(lo, hi, NULL);
-	add(page, page ? page + LGR_PAGE : 0, NULL);
+	lgr_log_each(add_all, NULL);
 	return lgr_arena_each(add_ours, NULL);
 }
 
