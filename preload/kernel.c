@@ -18,6 +18,7 @@
 
 #define SIGNALS 64
 #define STACKS 64
+#define ANCESTORS 16u
 
 static char buffer[8192] LGR_BIG;
 
@@ -141,13 +142,6 @@ void lgr_kernel_altstack_done(int entry, bool taken)
 	atomic_store(&noted[entry].stack[1], 0);
 }
 
-void lgr_kernel_forked(void)
-{
-	for (uint32_t i = 0; i < STACKS; i++)
-		atomic_store(&noted[i].tid, 0);
-	lgr_kernel_altstack_done(lgr_kernel_altstack((const void *)own_stack()), true);
-}
-
 static enum lgr_unseen look_at_stacks(const struct finder *f)
 {
 	tell(f, own_stack(), LGR_PL_ALTSTACK, 0, lgr_sys_gettid());
@@ -248,6 +242,19 @@ static bool has_unread(int fd)
 	return lgr_sys_ioctl(fd, FIONREAD, &n) == 0 && n > 0;
 }
 
+/* This process, and those it was forked from, whose sockets it has: a daemon's were made before. */
+static struct {
+	uint32_t pid[ANCESTORS], n;
+} ancestors;
+
+static bool is_ours(uint32_t pid)
+{
+	for (uint32_t i = 0; i < lgr_min(ancestors.n, ANCESTORS); i++)
+		if (ancestors.pid[i] == pid)
+			return true;
+	return pid == lgr_sys_getpid();
+}
+
 /* Both ends of a socket in this process: its other end was made by this very process. */
 static bool is_own_socket(int fd)
 {
@@ -258,7 +265,7 @@ static bool is_own_socket(int fd)
 
 	return lgr_syscall(__NR_getsockopt, fd, SOL_SOCKET, SO_PEERCRED, (long)&other, (long)&size,
 			   0) == 0 &&
-	       other.pid == lgr_sys_getpid();
+	       is_ours(other.pid);
 }
 
 /* What a program reads from its standard input nobody in it has written. */
@@ -370,4 +377,13 @@ enum lgr_unseen lgr_kernel_look(lgr_kernel_found *found, bool (*late)(void *arg)
 	if (!lgr_blind("timers") && !each_line("/proc/self/timers", take_timer, &timers))
 		unseen = LGR_UN_PROC;
 	return unseen ? unseen : look_at_descriptors(&timers.f);
+}
+
+void lgr_kernel_forked(void)
+{
+	ancestors.pid[ancestors.n++ % ANCESTORS] =
+		(uint32_t)lgr_syscall(__NR_getppid, 0, 0, 0, 0, 0, 0);
+	for (uint32_t i = 0; i < STACKS; i++)
+		atomic_store(&noted[i].tid, 0);
+	lgr_kernel_altstack_done(lgr_kernel_altstack((const void *)own_stack()), true);
 }

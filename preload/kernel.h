@@ -40,7 +40,7 @@ uint32_t lgr_kernel_threads(void);
 int lgr_kernel_altstack(const void *stack);
 void lgr_kernel_altstack_done(int entry, bool taken);
 
-/* In the child of a fork: its only thread still has the stack that it had under another number. */
+/* In the child of a fork: its only thread still has the stack, and the sockets, that it had under another number. */
 void lgr_kernel_forked(void);
 
 #endif
