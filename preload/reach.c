@@ -363,8 +363,9 @@ static bool look_at_thread(void *arg, const struct lgr_stopped *thread)
 	for (size_t i = lgr_blind("registers") ? thread->general : 0; i < count; i++) {
 		enum lgr_encoding how;
 		uintptr_t value;
+		unsigned next = 0;
 
-		if (lgr_words_means(&l->words, thread->registers[i], &value, &how))
+		while (lgr_words_means(&l->words, thread->registers[i], &next, &value, &how))
 			found_by_kernel(l, value, LGR_PL_REGISTER, i, thread->tid);
 	}
 	lgr_kernel_look_thread(thread->tid, found_by_kernel, l);
@@ -599,11 +600,12 @@ bool lgr_reach_stands(const struct lgr_object *object)
 	struct lgr_words only = { .guard = lgr_words_guard() };
 	enum lgr_encoding how;
 	uintptr_t word, value;
+	unsigned next = 0;
 
 	lgr_words_add(&only, witness->value, witness->value + 1);
 	if (witness->place != LGR_PL_MEMORY || witness->encoding == LGR_EN_RELATIVE ||
 	    !lgr_peek(witness->at, &word, sizeof(word)) ||
-	    !lgr_words_means(&only, word, &value, &how))
+	    !lgr_words_means(&only, word, &next, &value, &how))
 		return false;
 	lgr_count(LGR_N_WITNESSED);
 	return true;

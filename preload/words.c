@@ -86,8 +86,8 @@ void lgr_words_add_storage(struct lgr_words *w, uintptr_t lo, uintptr_t hi)
 	set_bits(w->storage_blocks, lo >> STORAGE_BLOCK_BITS, (hi - 1) >> STORAGE_BLOCK_BITS);
 }
 
-bool lgr_words_means(const struct lgr_words *w, uintptr_t word, uintptr_t *ret_value,
-		     enum lgr_encoding *ret_how)
+bool lgr_words_means(const struct lgr_words *w, uintptr_t word, unsigned *next,
+		     uintptr_t *ret_value, enum lgr_encoding *ret_how)
 {
 	const struct {
 		uintptr_t value;
@@ -102,7 +102,9 @@ bool lgr_words_means(const struct lgr_words *w, uintptr_t word, uintptr_t *ret_v
 		  LGR_EN_MANGLED },
 	};
 
-	for (size_t i = 0; i < LGR_COUNT(may); i++) {
+	while (*next < LGR_COUNT(may)) {
+		unsigned i = (*next)++;
+
 		if (!may[i].fits)
 			continue;
 		*ret_value = may[i].value;
@@ -120,8 +122,9 @@ LOOKS static void look_slowly(const struct lgr_words *w, const uint64_t *from, s
 
 	for (size_t i = 0; i < words; i++) {
 		uint64_t word = *(const volatile uint64_t *)(from + i);
+		unsigned next = 0;
 
-		if (lgr_unlikely(word > 4096 && lgr_words_means(w, word, &value, &how)))
+		while (word > 4096 && lgr_words_means(w, word, &next, &value, &how))
 			w->found(w->arg, at + i * sizeof(word), value, how);
 	}
 }
@@ -242,11 +245,12 @@ LOOKS void lgr_words_look_bytes(const struct lgr_words *w, const void *from, siz
 	uint64_t word = load(bytes, n);
 
 	for (size_t i = 1; i < n; i++) {
-		uint64_t next = i + 7 < n ? *(const volatile uint8_t *)(bytes + i + 7) : 0;
+		uint64_t last = i + 7 < n ? *(const volatile uint8_t *)(bytes + i + 7) : 0;
+		unsigned next = 0;
 
-		word = word >> 8 | next << 56;
-		if (i % sizeof(word) && in_spans(w, word & MASK) &&
-		    lgr_words_means(w, word, &value, &how))
+		word = word >> 8 | last << 56;
+		while (i % sizeof(word) && in_spans(w, word & MASK) &&
+		       lgr_words_means(w, word, &next, &value, &how))
 			w->found(w->arg, at + i, value, LGR_EN_UNALIGNED);
 	}
 }
