@@ -24,6 +24,7 @@
 	X(DTV, "_thread_db_pthread_dtvp")                                                          \
 	X(USED, "_thread_db_rtld_global__dl_stack_used")                                           \
 	X(USER, "_thread_db_rtld_global__dl_stack_user")                                           \
+	X(SLOTS, "_thread_db_rtld_global__dl_tls_dtv_slotinfo_list")                               \
 	X(MODULE, "_thread_db_link_map_l_tls_modid")                                               \
 	X(OFFSET, "_thread_db_link_map_l_tls_offset")
 
@@ -195,8 +196,33 @@ bool lgr_threads_each(void (*visit)(void *arg, const struct lgr_thread *thread),
 	return true;
 }
 
+/* glibc's struct dtv_slotinfo_list (sysdeps/generic/ldsodefs.h). */
+struct modules {
+	size_t length;
+	const struct modules *next;
+	struct {
+		size_t generation;
+		const struct link_map *map;
+	} of[];
+};
+
 /*
- * The vector has its length in the entry before its first (elf/dl-tls.c), and two words an entry. Static
+ * A module's number is used again, and a thread's vector is brought up to date only when the thread asks for a
+ * variable: until then it has what the last object of that number left.
+ */
+static bool is_up_to_date(const uintptr_t *vector, size_t module, const struct link_map *map)
+{
+	const struct modules *modules =
+		(const void *)word_of(lgr_libc.rtld_global, fields.at[FIELD_SLOTS]);
+
+	for (; modules && module >= modules->length; modules = modules->next)
+		module -= modules->length;
+	return modules && modules->of[module].map == map &&
+	       vector[0] >= modules->of[module].generation;
+}
+
+/*
+ * The vector has its length in the entry before its first (elf/dl-tls.c), which is its generation, and two words an entry. Static
  * TLS is at a fixed distance from the thread pointer: below it on x86-64, above it on aarch64 (variants
  * II and I of "ELF Handling For Thread-Local Storage"), where the thread pointer is behind struct pthread.
  */
@@ -210,7 +236,7 @@ bool lgr_threads_storage(const struct lgr_thread *thread, const struct link_map 
 
 	*ret_slot = 0;
 	if (vector && module && vector[-2] >= module && vector[2 * module] != UNALLOCATED &&
-	    vector[2 * module]) {
+	    vector[2 * module] && is_up_to_date(vector, module, map)) {
 		*ret_lo = vector[2 * module];
 		*ret_slot = (uintptr_t)&vector[2 * module];
 		return true;
