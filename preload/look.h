@@ -30,6 +30,7 @@ struct look {
 	uint64_t bytes, since_clock, layout;
 	uint32_t left; /* objects that nothing has been found for yet */
 	uint32_t threads;
+	uint32_t parent; /* in a snapshot's child: who waits for it */
 	unsigned part;
 	enum lgr_unseen unseen;
 	bool executable, every_byte, threads_known, stopped;

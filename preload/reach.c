@@ -120,7 +120,8 @@ static bool is_late(void *arg)
 {
 	const struct look *l = arg;
 
-	return lgr_sys_clock(l->clock) > l->until;
+	return lgr_sys_clock(l->clock) > l->until ||
+	       (l->parent && lgr_syscall(__NR_getppid, 0, 0, 0, 0, 0, 0) != l->parent);
 }
 
 static void look_at_piece(struct look *l, const uint8_t *from, size_t n, uintptr_t at)

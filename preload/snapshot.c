@@ -108,11 +108,12 @@ static void answer(const struct look *l)
 	atomic_store(&all->done, DONE);
 }
 
-/* Alone with a copy of everything. Pipes must not stay open because of it. */
+/* Alone with a copy of everything. Pipes must not stay open because of it, and nobody waits when the program ends. */
 static _Noreturn void look_in_child(struct look *l)
 {
 	lgr_syscall(__NR_close_range, 0, UINT32_MAX, 0, 0, 0, 0);
 	l->stopped = false;
+	l->parent = (uint32_t)lgr_syscall(__NR_getppid, 0, 0, 0, 0, 0, 0);
 	l->clock = CLOCK_MONOTONIC;
 	l->until = lgr_sys_clock(l->clock) + PATIENCE;
 	if (!is_whole(l))
