@@ -43,7 +43,8 @@ static struct {
 		uintptr_t lo, hi;
 	} of[STACKS];
 	uint32_t n;
-	uint32_t process; /* its main thread's number; the helper that stops threads has another one */
+	uint32_t
+		process; /* its main thread's number; the helper that stops threads has another one */
 } stacks LGR_BIG;
 
 /* Where glibc keeps things; 0: not found. */
@@ -652,7 +653,8 @@ static uintptr_t main_stack(uint32_t tid, uintptr_t sp, uintptr_t *ret_hi)
 	uintptr_t end = lgr_libc.stack_end ? (uintptr_t)*lgr_libc.stack_end : 0;
 	struct lgr_mapping m;
 
-	if (tid != stacks.process || sp >= end || lgr_maps_read(sp, sp + 1, &m, 1) != 1 || end >= m.hi)
+	if (tid != stacks.process || sp >= end || lgr_maps_read(sp, sp + 1, &m, 1) != 1 ||
+	    end >= m.hi)
 		return 0;
 	*ret_hi = m.hi;
 	return m.lo;

@@ -381,8 +381,8 @@ enum lgr_unseen lgr_kernel_look(lgr_kernel_found *found, bool (*late)(void *arg)
 
 void lgr_kernel_forked(void)
 {
-	ancestors.pid[ancestors.n++ % ANCESTORS] =
-		(uint32_t)lgr_syscall(__NR_getppid, 0, 0, 0, 0, 0, 0);
+	ancestors.pid[ancestors.n++ % ANCESTORS] = (uint32_t)lgr_syscall(__NR_getppid, 0, 0, 0, 0,
+									 0, 0);
 	for (uint32_t i = 0; i < STACKS; i++)
 		atomic_store(&noted[i].tid, 0);
 	lgr_kernel_altstack_done(lgr_kernel_altstack((const void *)own_stack()), true);

@@ -16,7 +16,8 @@
 #define PIECE ((size_t)64 << 10) /* read at once through /proc/self/mem */
 #define REGIONS 256
 #define ENTRIES 1024
-#define ABSENT_MOST ((size_t)16 << 20) /* of shared memory that may be in swap, in its file, or nowhere */
+#define ABSENT_MOST                                                                                \
+	((size_t)16 << 20) /* of shared memory that may be in swap, in its file, or nowhere */
 
 static struct {
 	int pagemap, mem;

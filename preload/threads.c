@@ -212,8 +212,8 @@ struct modules {
  */
 static bool is_up_to_date(const uintptr_t *vector, size_t module, const struct link_map *map)
 {
-	const struct modules *modules =
-		(const void *)word_of(lgr_libc.rtld_global, fields.at[FIELD_SLOTS]);
+	const struct modules *modules = (const void *)word_of(lgr_libc.rtld_global,
+							      fields.at[FIELD_SLOTS]);
 
 	for (; modules && module >= modules->length; modules = modules->next)
 		module -= modules->length;
