@@ -23,7 +23,7 @@ HERE=$ROOT/tests/crashes
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH LC_ALL=C.UTF-8 HOME=$TMP
 unset "${!PYTHON@}" "${!PERL@}" "${!LUA_@}" "${!R_@}" "${!NODE_@}" "${!OMP_@}" "${!GOMP_@}" "${!MAGICK_@}"
 # Empty: the default of the shim.
-KEEPING_POLICY=${KEEPING_POLICY-safe}
+KEEPING_POLICY=${KEEPING_POLICY-}
 # What a crash is about is known; its image in a file helps nobody.
 ulimit -c 0
 AT_ONCE=2
