@@ -1,10 +1,10 @@
 #!/bin/bash
 # churn.t - eight threads open, use, rename, overwrite, delete and close libraries, and fork, for DURATION
 # seconds: without linger, which shows that the program itself is right; with it; and with ASan and TSan
-# in the program. No old code, no crash, no report; and the log agrees with the counts.
+# in the program. No old code, no crash, no report; and the log agrees with the counts. All that with what
+# is closed kept (`never`), and with what nothing leads into unloaded (`safe`).
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/../scenarios/plugins.sh"
-POLICY=never
 DURATION=${DURATION:-3}
 SEED=${SEED:-1}
 
@@ -23,16 +23,13 @@ echo 'race:ld-linux' > loader.supp
 export ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=halt_on_error=0,suppressions=$TMP/loader.supp
 mkdir files
 
-for sanitizer in '' address thread; do
-	churn "$sanitizer"
-	name=churn${sanitizer:+, -fsanitize=$sanitizer}
-	program=("${run[@]}" "${fixed[@]}" "./churn${sanitizer:+-$sanitizer}" "$DURATION" "$SEED" "$TMP/files"
-		"$(plug churned)")
-	run_plain plain "${program[@]}"
-	is "$name: alone" "$(grep -v '^#' plain)$(head -n 40 plain.err)" $'done\nstatus 0'
-	PRELOAD_FIRST=$(ldd "churn${sanitizer:+-$sanitizer}" | sed -n 's/.* => \(.*lib[at]*san[^ ]*\) .*/\1/p') \
+# with POLICY SANITIZER
+with() {
+	local name="$1: churn${2:+, -fsanitize=$2}"
+	POLICY=$1
+	PRELOAD_FIRST=$(ldd "churn${2:+-$2}" | sed -n 's/.* => \(.*lib[at]*san[^ ]*\) .*/\1/p') \
 		run_linger linger "${program[@]}"
-	is "$name: with linger" "$(grep -v '^#\|^requests' linger)$(head -n 40 linger.err)" $'done\nstatus 0'
+	is "$name" "$(grep -v '^#\|^requests' linger)$(head -n 40 linger.err)" $'done\nstatus 0'
 	sed -n '/^#/p' linger
 	like "$name: code was called after it was closed" "$(cat linger)" ', [1-9][0-9]* calls of closed code'
 	# Of the program alone: its children have logs of their own.
@@ -46,4 +43,14 @@ for sanitizer in '' address thread; do
 			echo "${e}s $(grep -c "\"event\":\"$e\"" records)"; done | xargs)" \
 		"$(grep '^requests' linger)"
 	rm -rf log linger.log.*
+}
+
+for sanitizer in '' address thread; do
+	churn "$sanitizer"
+	program=("${run[@]}" "${fixed[@]}" "./churn${sanitizer:+-$sanitizer}" "$DURATION" "$SEED" "$TMP/files"
+		"$(plug churned)")
+	run_plain plain "${program[@]}"
+	is "churn${sanitizer:+, -fsanitize=$sanitizer}: alone" \
+		"$(grep -v '^#' plain)$(head -n 40 plain.err)" $'done\nstatus 0'
+	for policy in never safe; do with "$policy" "$sanitizer"; done
 done
