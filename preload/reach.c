@@ -130,6 +130,8 @@ static void look_at_piece(struct look *l, const uint8_t *from, size_t n, uintptr
 	lgr_words_look(&l->words, from, n, at);
 	if (l->executable || l->every_byte)
 		lgr_words_look_bytes(&l->words, from, n, at);
+	if (l->executable && !LGR_READS_CODE && !lgr_pages_find(at))
+		lgr_look_failed(l, LGR_UN_CODE);
 	if (l->executable && !lgr_blind("jit"))
 		lgr_words_look_code(&l->words, from, n, at);
 	l->since_clock += n;

@@ -17,8 +17,10 @@
 
 #if defined(__x86_64__)
 #define LGR_ADDRESS_BITS 47 /* Documentation/arch/x86/x86_64/mm.rst */
+#define LGR_READS_CODE true
 #else
-#define LGR_ADDRESS_BITS 48 /* Documentation/arch/arm64/memory.rst */
+#define LGR_ADDRESS_BITS 48  /* Documentation/arch/arm64/memory.rst */
+#define LGR_READS_CODE false /* addresses are made by several instructions, 16 bits each */
 #endif
 
 /* What is looked for. found is told where, the address that it means, and how. */
