@@ -230,7 +230,7 @@ static void call_others(struct tester *t, unsigned n)
 		case 1: path = "libc.so.6"; break;
 		default: break;
 		}
-		if (pick(t, 4) == 0)
+		if (pick(t, 10) == 0)
 			nap(200 + pick(t, 2500));
 		handle = dlopen(path, RTLD_NOW);
 		check(handle, "dlopen: %s", dlerror());

@@ -18,15 +18,18 @@
 #   loader    in ld.so's own data; in a link map's heap block; in a block that a link map points at, when
 #             the value is in the string table of an object (its version names); in a block that ld.so's
 #             data points into, or such a block's first words (the tables of _dl_find_object)
-#   tls       in the block of a thread-local segment, found through the thread's DTV
+#   tls       in the block of a thread-local segment, found through the thread's DTV, or at the offset from
+#             the thread's control block that the object's link map has
 #   finalizer in a record of __cxa_atexit or pthread_atfork that names the object itself, by the address of
 #             its __dso_handle (a word that points at itself), as the one to be finished with
-#   linger    in the shim's own segments and in mappings that its table of objects begins in
+#   linger    in the shim's own segments and thread-local block, and in mappings that its tables of objects
+#             begin in
 #   dead      on a stack, below the stack pointer
 # Everything else is a reference, freed memory included.
 # SPDX-License-Identifier: MIT
 import bisect
 import collections
+import functools
 import multiprocessing
 import os
 import re
@@ -56,10 +59,41 @@ class Mapping:
         self.name = os.path.basename(self.path)
 
 
+@functools.lru_cache(None)
+def headers(path):
+    """(type, address, size in memory) of each program header."""
+    result = []
+    try:
+        with open(path, 'rb') as f:
+            header = f.read(64)
+            f.seek(struct.unpack_from('<Q', header, 32)[0])
+            for _ in range(struct.unpack_from('<H', header, 56)[0]):
+                h = struct.unpack('<IIQQQQQQ', f.read(56))
+                result.append((h[0], h[3], h[6]))
+    except (OSError, struct.error):     # no ELF file: data that is mapped
+        pass
+    return result
+
+
+def memory_size(path):
+    return max([at + size + 4095 & ~4095 for kind, at, size in headers(path) if kind == 1], default=0)
+
+
+def thread_local_size(path):
+    return max([size for kind, at, size in headers(path) if kind == 7], default=0)
+
+
+@functools.lru_cache(None)
+def tls_offset_at(libc):
+    text = subprocess.run(['readelf', '-W', '--dyn-syms', libc], stdout=subprocess.PIPE, text=True).stdout
+    return int(re.search(r' ([0-9a-f]+) .* _thread_db_link_map_l_tls_offset', text).group(1), 16)
+
+
 class Object:
-    """What the loader has mapped of one file."""
+    """What the loader has mapped of one file, with what follows that has no bytes in it (.bss)."""
     def __init__(self, mappings):
-        self.lo, self.hi = mappings[0].lo, mappings[-1].hi
+        self.lo, self.hi = mappings[0].lo, max(mappings[-1].hi,
+                                               mappings[0].lo + memory_size(mappings[0].path))
         self.file, self.path = mappings[0].file, mappings[0].path
         self.name = mappings[0].name
 
@@ -333,6 +367,8 @@ class Scan:
         count = self.word(dtv - 16)
         tls = pieces(w for w in (self.words(dtv, dtv + 16 * (count + 1)) if count < 4096 else ()))
         shim = self.shim()
+        for path, lo, hi in self.static_tls(link_maps):
+            (shim if path.endswith('/liblinger.so') else tls).append((lo, hi))
 
         map_blocks, version_blocks, string_tables, loader, tables, tls, shim, stacks = (
             Ranges(r) for r in (map_blocks, version_blocks, string_tables, loader, tables, tls, shim,
@@ -358,6 +394,17 @@ class Scan:
             elif (hit.where.name.startswith('libc.so') or hit.where.name == '[heap]' or
                   not hit.where.path) and self.is_finalizer(at):
                 hit.expected = 'finalizer'
+
+    def static_tls(self, link_maps):
+        """As a debugger finds it: libc says at which offset a link map has that of its block."""
+        libc = next(m for m in self.maps if m.name == 'libc.so.6')
+        where = self.word(libc.lo + tls_offset_at(libc.path) + 4) >> 32
+        for link_map in link_maps:
+            base, offset = self.word(link_map), self.word(link_map + where)
+            path = next((m.path for m in self.maps if m.lo == base), '')
+            if path and 0 < offset < 1 << 20:
+                lo = self.tcb - offset
+                yield path, lo, lo + thread_local_size(path)
 
     def is_finalizer(self, at):
         def of_itself(dso):
