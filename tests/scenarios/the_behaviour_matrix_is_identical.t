@@ -4,7 +4,8 @@
 #
 # tests/matrix/matrix.txt has the cases. Each is a process of its own, run plain and with linger by
 # callers in C, C++ and Rust, unoptimised and optimised; the printed lines must be equal where glibc
-# unloads. Where linger keeps, those and only those differ that are listed below, each with its reason.
+# unloads. Where linger keeps, those and only those differ that are listed below, each with its reason; and
+# so they do by default, where it keeps what something leads to.
 # Two bad preloads show that a line can differ at all, an empty one that no line differs by chance.
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/../lib.sh"
@@ -167,6 +168,27 @@ atexit-handler-runs-at-the-close: <atexit-handler >atexit-handler
 # c: as above, and left is a new one
 list-of-objects: >order/libtop.so >/ROOT/order/libleft.so >/ROOT/order/libright.so >/ROOT/order/libbottom.so >order/libtop.so >/ROOT/order/libleft.so >/ROOT/order/libright.so >/ROOT/order/libbottom.so'
 
+# By default, with all the time it takes for a proof, and no second look:
+#  d  the caller has kept the address of a function (`keep`)
+#  e  closed inside a constructor or a destructor, when nothing can be proven
+differs_safe='
+# e: bottom is still there
+constructor-opens-and-destructor-closes: <A=none >A=/ROOT/order/libbottom.so
+# e: bottom is still there, so right is loaded behind it
+constructor-closes-and-destructor-opens: </ROOT/order/libright.so >/ROOT/order/libright.so
+# d
+kept-and-its-soname: <B=none >B=lib/libquiet.so
+# d
+kept-and-a-bare-name-by-another-caller: <A=none >A=/ROOT/same1/libquiet.so'
+# And these but for a late destructor, or a kept object's name: d
+settled_safe=kept-and-opened-again
+# names LIST, cases PLAIN OUTPUT: the cases in a list; those whose lines are not the same.
+names() { grep -v '^#' <<< "${1#?}" | cut -d: -f1; }
+cases() {
+	diff --unchanged-line-format= --old-line-format= --new-line-format='%L' "$TMP/$1" "$TMP/$2" |
+		cut -d: -f1
+}
+
 read_matrix
 "$MATRIX/build.sh" "$TREE" > "$TMP/build" 2>&1 || bail "build.sh: $(tail -3 "$TMP/build")"
 
@@ -177,8 +199,11 @@ for variant in "${variants[@]}"; do
 	run_all "$variant" "$variant.linger" linger &
 	POLICY=never run_all "$variant" "$variant.same" linger &
 	POLICY=never LINGER_SETTINGS=reopen:fresh run_all "$variant" "$variant.fresh" linger &
+	POLICY='' LINGER_SETTINGS=budget:60s,retry:60s..60s run_all "$variant" "$variant.safe" linger &
 	wait
 done
+# As it comes, with the time that a busy machine leaves.
+POLICY='' run_all c-O2 c-O2.default linger &
 for control in "${controls[@]}"; do
 	run_all c-O2 "c-O2.$control" preload "$control" &
 done
@@ -198,7 +223,15 @@ for variant in "${variants[@]}"; do
 		"$(differ "$variant.plain" "$variant.same" same)" "$(grep -v '^#' <<< "${differs_same#?}")"
 	is "$variant: what differs with reopen:fresh" \
 		"$(differ "$variant.plain" "$variant.fresh" fresh)" "$(grep -v '^#' <<< "${differs_fresh#?}")"
+	is "$variant: what differs where what something leads to is kept" \
+		"$(differ "$variant.plain" "$variant.safe" same)" "$(grep -v '^#' <<< "${differs_safe#?}")"
+	is "$variant: all others are the same, to the word" "$(cases "$variant.plain" "$variant.safe" | sort)" \
+		"$({ names "$differs_safe"; echo "$settled_safe"; } | sort)"
 done
+is "by default nothing differs that does not where objects are kept" \
+	"$(differ c-O2.plain c-O2.default same | cut -d: -f1 |
+		grep -vxF "$(names "$differs_same"; names "$differs_safe")")" ''
+ok "and less" test "$(cases c-O2.plain c-O2.default | wc -l)" -lt "$(cases c-O2.plain c-O2.same | wc -l)"
 is "control: an empty preload changes nothing" "$(< "$TMP/c-O2.empty")" "$(< "$TMP/c-O2.plain")"
 for control in naive never-close; do
 	n=$(differing c-O2.plain "c-O2.$control")
