@@ -129,6 +129,16 @@ static bool is_top(uintptr_t chunk, uintptr_t size)
 	return hits == 1;
 }
 
+/*
+ * A thread that ends leaves the key in what it gives back (tcache_thread_shutdown), and who gets that has it,
+ * too, until it writes there.
+ */
+static bool is_in_cache(uintptr_t chunk)
+{
+	return heap.key && *(const volatile char *)lgr_libc.single_threaded &&
+	       FIELD(chunk, back) == heap.key;
+}
+
 bool lgr_heap_is_free(uintptr_t at)
 {
 	uintptr_t chunk, size;
@@ -139,6 +149,5 @@ bool lgr_heap_is_free(uintptr_t at)
 	size = chunk ? size_of(chunk) : 0;
 	if (!size)
 		return false;
-	return (heap.key && FIELD(chunk, back) == heap.key) || is_in_bin(chunk, size) ||
-	       is_top(chunk, size);
+	return is_in_cache(chunk) || is_in_bin(chunk, size) || is_top(chunk, size);
 }
