@@ -45,7 +45,7 @@ enum lgr_kind {
 	  "when a kept object is looked at again")                                                 \
 	X(SCAN, "scan", LGR_CHOICE, "word|byte", "word", 1,                                        \
 	  "alignment of references searched for")                                                  \
-	X(SCRUB, "scrub", LGR_CHOICE, "off|on", "off", 0, "clear freed memory")                    \
+	X(SCRUB, "scrub", LGR_CHOICE, "off|on", "off", 1, "clear memory that is freed")            \
 	X(TRUST, "trust", LGR_STRING, "GLOB", "", 1, "objects whose destructors are trusted")      \
 	X(LEAKCHECK, "leakcheck", LGR_CHOICE, "off|on", "off", 1, "close for real")                \
 	X(REDIRECT, "redirect", LGR_REDIRECT, "SYM[@VER]=LIB#SYM[;in=GLOB]", "", 0,                \

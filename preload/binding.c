@@ -77,7 +77,7 @@ static bool is_protected(const struct lgr_load *load, const uintptr_t *at)
 	return false;
 }
 
-static bool write_slot(const struct lgr_load *load, uintptr_t *at, uintptr_t value)
+bool lgr_binding_write(const struct lgr_load *load, uintptr_t *at, uintptr_t value)
 {
 	void *page = (void *)lgr_page_down(at);
 	bool window = is_protected(load, at);
@@ -122,7 +122,8 @@ static bool rewrite(void *arg, const struct lgr_slot *slot)
 	unbound = slot->jump && *slot->at >= found->load->lo && *slot->at < found->load->hi &&
 		  only_libc_has(slot->name);
 	if ((unbound || *slot->at == (uintptr_t)lgr_real_libc[i]) &&
-	    write_slot(found->load, slot->at, interposed[i].ours) && i == LGR_REAL___cxa_finalize)
+	    lgr_binding_write(found->load, slot->at, interposed[i].ours) &&
+	    i == LGR_REAL___cxa_finalize)
 		found->flags |= LGR_FL_FINISHES;
 	return true;
 }

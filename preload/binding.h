@@ -23,4 +23,7 @@
  */
 uint32_t lgr_binding_settle(const struct lgr_load *load);
 
+/* Writes one slot, also where the loader has protected it. False: the kernel refuses. Same lock. */
+bool lgr_binding_write(const struct lgr_load *load, uintptr_t *at, uintptr_t value);
+
 #endif

@@ -22,6 +22,7 @@
 #include "real.h"
 #include "region.h"
 #include "registry.h"
+#include "scrub.h"
 #include "sys.h"
 #include "text.h"
 
@@ -182,6 +183,7 @@ static void add(struct link_map *map, uint32_t namespace)
 	}
 	if (!seen.first) /* what stays for ever need not say when it comes and goes */
 		load.flags |= lgr_binding_settle(&load);
+	lgr_scrub_settle(&load);
 	object = lgr_registry_add(&load);
 	if (object && !seen.first)
 		settle_hold(object);

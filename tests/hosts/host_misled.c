@@ -251,7 +251,8 @@ int main(int argc, char **argv)
 	} else if (!strcmp(what, "cache")) {
 		cache();
 	} else {
-		fail("usage: host_misled none|elsewhere|stack|signal|deepbind|fork|file|socket|cache");
+		fail("usage: host_misled "
+		     "none|elsewhere|stack|signal|deepbind|fork|file|socket|cache");
 	}
 	return 0;
 }
