@@ -34,8 +34,6 @@ found tls-thread "thread-local storage of HOLDER: host_points in_tls+0x8 $target
 found tls-module "thread-local storage of THREAD: other.so own $target"
 found environment "arguments and environment of the program, \[stack\] AT $target"
 found heap "64 bytes into a 120-byte $chunk"
-found heap-free-small "32 bytes into a free 56-byte $chunk"
-found heap-free-large "80 bytes into a free 5000-byte $chunk"
 found heap-mapped "8000 bytes into a [0-9]*-byte $chunk"
 found heap-arena "16 bytes into a 200-byte $chunk"
 found anonymous "anonymous memory AT $target"
@@ -51,6 +49,14 @@ found timer "timer 0 $target"
 found epoll "data of epoll descriptor [0-9]* $target"
 found altstack "alternate signal stack of THREAD -> pointed_at.so+0x[0-9a-f]* (space)"
 found robust-list "robust list of THREAD -> pointed_at.so+0x[0-9a-f]* (list)"
+
+# -- what malloc has as free is no place
+for place in heap-free-small heap-free-large; do
+	PLACE=$place SETTINGS=policy:safe,budget:1s points "$TMP/host_points"
+	is "$place: it is unloaded" "$("$TMP/linger" ls --json $PID | grep -c pointed_at.so)" 0
+	exec 3>&-
+	wait $PID
+done
 
 # -- the control: with no such place it is unloaded, and nobody can ask
 PLACE=nothing SETTINGS=policy:safe,budget:1s points "$TMP/host_points"
