@@ -33,7 +33,7 @@ points() {
 	done
 	is "the shim is in the process" "$(compgen -G "$log.*")" "$log.$PID"
 	ID=$("$TMP/linger" ls --json $PID | sed -n 's/.*"id":\([0-9]*\),.*pointed_at\.so.*"state":"kept".*/\1/p')
-	[ "${PLACE:-}" = nothing ] || like "it keeps the plugin" "$ID" '^[0-9]+$'
+	[ "${GOES:-}" ] || like "it keeps the plugin" "$ID" '^[0-9]+$'
 }
 witness() { "$TMP/witness" "$PID" "$ID" "$@" || echo "# the witness was not written"; }
 words() { if [ "${AS:-}" ]; then LS_AS "$AS" "$PID" "$ID"; else WHY "$PID" "$ID"; fi | tail -n +2; }

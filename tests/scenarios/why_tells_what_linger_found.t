@@ -52,14 +52,14 @@ found robust-list "robust list of THREAD -> pointed_at.so+0x[0-9a-f]* (list)"
 
 # -- what malloc has as free is no place
 for place in heap-free-small heap-free-large; do
-	PLACE=$place SETTINGS=policy:safe,budget:1s points "$TMP/host_points"
+	PLACE=$place GOES=yes SETTINGS=policy:safe,budget:1s points "$TMP/host_points"
 	is "$place: it is unloaded" "$("$TMP/linger" ls --json $PID | grep -c pointed_at.so)" 0
 	exec 3>&-
 	wait $PID
 done
 
 # -- the control: with no such place it is unloaded, and nobody can ask
-PLACE=nothing SETTINGS=policy:safe,budget:1s points "$TMP/host_points"
+PLACE=nothing GOES=yes SETTINGS=policy:safe,budget:1s points "$TMP/host_points"
 is "without one it is unloaded" "$("$TMP/linger" ls --json $PID | grep -c pointed_at.so)" 0
 is "and that is all there is to say" "$(WHY $PID pointed_at.so 2>&1)" \
 	"linger why: process $PID has no object 'pointed_at.so'; \`linger ls $PID\` lists them, and the event log has those that went"
