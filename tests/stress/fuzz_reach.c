@@ -49,6 +49,7 @@ static struct count counts[MOST_KINDS];
 static struct tester testers[MOST_TESTERS + 1];
 static struct helper helpers[MOST_TESTERS];
 static _Atomic int over, reported;
+static bool stay; /* REACH_STAY in the environment: no reference moves */
 static _Atomic uint64_t last_number, reopened, moved, used_numbers[4096];
 static _Thread_local const char *doing = "nothing";
 
@@ -364,7 +365,7 @@ static const struct kind *first_place(struct tester *t, const struct kind *kind)
 {
 	const struct kind *first;
 
-	if ((kind->flags & FIXED) || pick(t, 4))
+	if (stay || (kind->flags & FIXED) || pick(t, 4))
 		return kind;
 	do
 		first = &kinds[pick(t, (unsigned)kinds_count)];
@@ -607,6 +608,7 @@ static void want(char **names, int n, long rounds)
 
 static int print(void)
 {
+	const struct lgr_region *region = region_find();
 	long wrong = 0;
 
 	printf("%-18s %7s %6s %8s %6s %6s %6s\n", "kind", "rounds", "wrong", "at-once", "soon",
@@ -622,6 +624,13 @@ static int print(void)
 	printf("# %llu loads, %llu of them of a library that was kept; %llu references moved\n",
 	       (unsigned long long)last_number, (unsigned long long)reopened,
 	       (unsigned long long)moved);
+	if (region && region->counter[LGR_N_SCANS])
+		printf("# %llu looks, %llu us each, %llu us the longest, %llu could not see everything\n",
+		       (unsigned long long)region->counter[LGR_N_SCANS],
+		       (unsigned long long)(region->counter[LGR_N_SCAN_NS] /
+					    region->counter[LGR_N_SCANS] / 1000),
+		       (unsigned long long)region->counter[LGR_N_LONGEST_SCAN_NS] / 1000,
+		       (unsigned long long)region->counter[LGR_N_SCANS_UNSEEN]);
 	return wrong != 0;
 }
 
@@ -651,6 +660,7 @@ int main(int argc, char **argv)
 	signal(SIGSEGV, on_crash);
 	signal(SIGBUS, on_crash);
 	signal(SIGILL, on_crash);
+	stay = getenv("REACH_STAY") != NULL;
 	places_init();
 	want(argv + 7, argc - 7, atol(argv[2]));
 	for (int i = 0; i <= n && (i < n || n > 0 || i == 0); i++)
