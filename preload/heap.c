@@ -1,7 +1,8 @@
 /*
  * heap.c - memory that glibc's malloc has as free. See heap.h.
  *
- * Owns: the key, and where the walk over the heap has come to. Guard: lgr_lock_registry.
+ * Owns: the key, where malloc's records are, and where the walk over the heap has come to. Guard:
+ * lgr_lock_registry.
  * SPDX-License-Identifier: MIT
  */
 #include "heap.h"
@@ -20,6 +21,8 @@ struct chunk {
 enum { PREVIOUS_IN_USE = 1, FOREIGN = 6 /* mapped by itself, of another heap */, BITS = 7 };
 #define HEADER (2 * sizeof(uintptr_t))
 #define SMALLEST (4 * sizeof(uintptr_t))
+#define FAST_BINS 10u	/* NFASTBINS */
+#define FAST_MOST 4096u /* a longer list is not followed: it is for each word found */
 
 static _Atomic uintptr_t seen_key; /* in the chunk that was freed; 0: none */
 
@@ -27,6 +30,7 @@ static struct {
 	uintptr_t lo, hi, data_lo, data_hi;
 	uintptr_t at;  /* a chunk; 0: the heap is not what it is taken for */
 	uintptr_t key; /* 0: not known */
+	uintptr_t top; /* the address of main_arena.top; 0: not known */
 	bool key_sought;
 } heap;
 
@@ -108,25 +112,66 @@ static bool is_link(uintptr_t chunk)
 	       (chunk >= heap.data_lo && chunk + SMALLEST <= heap.data_hi && chunk % 8 == 0);
 }
 
-static bool is_in_bin(uintptr_t chunk, uintptr_t size)
+/* Do the neighbours of a chunk, or of a bin, know it? */
+static bool is_linked(uintptr_t chunk)
 {
-	uintptr_t next = chunk + size, forward = FIELD(chunk, forward), back = FIELD(chunk, back);
+	uintptr_t forward = FIELD(chunk, forward), back = FIELD(chunk, back);
 
-	return next + HEADER <= heap.hi && !(FIELD(next, size) & PREVIOUS_IN_USE) &&
-	       FIELD(next, previous_size) == size && is_link(forward) && is_link(back) &&
-	       FIELD(forward, back) == chunk && FIELD(back, forward) == chunk;
+	return is_link(forward) && is_link(back) && FIELD(forward, back) == chunk &&
+	       FIELD(back, forward) == chunk;
 }
 
-/* What the heap ends with; libc's data has one word that says so (main_arena.top). */
-static bool is_top(uintptr_t chunk, uintptr_t size)
+static bool is_in_bin(uintptr_t chunk, uintptr_t size)
 {
+	uintptr_t next = chunk + size;
+
+	return next + HEADER <= heap.hi && !(FIELD(next, size) & PREVIOUS_IN_USE) &&
+	       FIELD(next, previous_size) == size && is_linked(chunk);
+}
+
+/*
+ * What the heap ends with: main_arena.top says so, in libc's data, and behind it are the bins. The first one
+ * takes its address, two words before its links, for that of a chunk (bin_at).
+ */
+static uintptr_t find_top(void)
+{
+	uintptr_t found = 0;
 	uint32_t hits = 0;
 
-	if (chunk + size != heap.hi)
+	for (uintptr_t at = heap.data_lo; at + SMALLEST <= heap.data_hi; at += sizeof(at)) {
+		uintptr_t chunk = word_at(at), size = size_of(chunk);
+
+		if (!size || chunk + size != heap.hi || !is_linked(at))
+			continue;
+		hits++;
+		found = at;
+	}
+	return hits == 1 ? found : 0;
+}
+
+static bool is_top(uintptr_t chunk, uintptr_t size)
+{
+	return heap.top && word_at(heap.top) == chunk && chunk + size == heap.hi;
+}
+
+/*
+ * Small ones that the cache has no room for. One list for each size, of chunks of that size alone, linked one
+ * way with addresses masked by that of the link (PROTECT_PTR); their heads stand before main_arena.top.
+ * A thread that was stopped in the middle of it has taken a chunk out, or not yet.
+ */
+static bool is_in_fast_bin(uintptr_t chunk, uintptr_t size)
+{
+	uintptr_t bin = (size - SMALLEST) / HEADER, at;
+
+	if (!heap.top || bin >= FAST_BINS || heap.top - heap.data_lo < FAST_BINS * sizeof(at))
 		return false;
-	for (uintptr_t at = heap.data_lo; at + sizeof(at) <= heap.data_hi; at += sizeof(at))
-		hits += word_at(at) == chunk;
-	return hits == 1;
+	at = word_at(heap.top - (FAST_BINS - bin) * sizeof(at));
+	for (uint32_t n = 0; n < FAST_MOST && size_of(at) == size; n++) {
+		if (at == chunk)
+			return true;
+		at = FIELD(at, forward) ^ ((at + offsetof(struct chunk, forward)) >> 12);
+	}
+	return false;
 }
 
 /*
@@ -149,5 +194,8 @@ bool lgr_heap_is_free(uintptr_t at)
 	size = chunk ? size_of(chunk) : 0;
 	if (!size)
 		return false;
-	return is_in_cache(chunk) || is_in_bin(chunk, size) || is_top(chunk, size);
+	if (!heap.top)
+		heap.top = find_top();
+	return is_in_cache(chunk) || is_in_bin(chunk, size) || is_in_fast_bin(chunk, size) ||
+	       is_top(chunk, size);
 }
