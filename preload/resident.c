@@ -197,7 +197,7 @@ static bool has_swap(void)
 {
 	unsigned long info[16] = { 0 };
 
-	return lgr_syscall(__NR_sysinfo, (long)info, 0, 0, 0, 0, 0) < 0 || info[7];
+	return lgr_syscall(__NR_sysinfo, (long)info, 0, 0, 0, 0, 0) < 0 || info[8];
 }
 
 /*
@@ -207,7 +207,8 @@ static bool has_swap(void)
 static void walk_file(struct walk *w)
 {
 	static uint8_t there[ENTRIES];
-	bool elsewhere = w->m->backing == LGR_FILE ? w->m->protection & PROT_WRITE : has_swap();
+	bool elsewhere = w->m->protection & PROT_WRITE ||
+			 (w->m->backing != LGR_FILE && has_swap());
 	uintptr_t at = w->m->lo;
 	size_t absent = 0;
 
