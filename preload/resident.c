@@ -207,8 +207,7 @@ static bool has_swap(void)
 static void walk_file(struct walk *w)
 {
 	static uint8_t there[ENTRIES];
-	bool elsewhere = w->m->protection & PROT_WRITE ||
-			 (w->m->backing != LGR_FILE && has_swap());
+	bool elsewhere = w->m->protection & PROT_WRITE || (w->m->backing != LGR_FILE && has_swap());
 	uintptr_t at = w->m->lo;
 	size_t absent = 0;
 

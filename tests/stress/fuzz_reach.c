@@ -625,7 +625,8 @@ static int print(void)
 	       (unsigned long long)last_number, (unsigned long long)reopened,
 	       (unsigned long long)moved);
 	if (region && region->counter[LGR_N_SCANS])
-		printf("# %llu looks, %llu us each, %llu us the longest, %llu could not see everything\n",
+		printf("# %llu looks, %llu us each, %llu us the longest, %llu could not see "
+		       "everything\n",
 		       (unsigned long long)region->counter[LGR_N_SCANS],
 		       (unsigned long long)(region->counter[LGR_N_SCAN_NS] /
 					    region->counter[LGR_N_SCANS] / 1000),
