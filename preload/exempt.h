@@ -11,8 +11,8 @@
  *  - records of __cxa_atexit and pthread_atfork that dlclose runs or removes (those with the object's
  *    own __dso_handle), and places for such records that are not in use;
  *  - a thread's copy of the object's thread-local variables, and the words by which it is found;
- *  - the stack below a thread's stack pointer, in the block that glibc made for it, or [stack]; the
- *    stacks that wait for a new thread.
+ *  - 32 KiB of the stack below a thread's stack pointer, in the block that glibc made for it, or [stack];
+ *    the stacks that wait for a new thread.
  *
  * What a kind cannot be found for is not exempt: then a reference is seen where there is none, and
  * the object is kept.
@@ -44,7 +44,7 @@ void lgr_exempt_find(void);
  * what threads have. Returns false when there is no memory.
  * lgr_exempt_threads: what they have, when the others are stopped. Fills in the span of the objects'
  * thread-local storage in w. Returns false when such storage cannot be found.
- * lgr_exempt_stack: the part of a stack that is dead: [lo, sp). lgr_exempt_done: no more.
+ * lgr_exempt_stack: the part of a stack that is dead, below sp. lgr_exempt_done: no more.
  * The caller holds the loads' lock and lgr_lock_registry.
  */
 bool lgr_exempt_begin(void);

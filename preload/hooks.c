@@ -123,12 +123,10 @@ int sigaltstack(const stack_t *restrict new, stack_t *restrict old)
 	bool ready = lgr_ready();
 	int (*real)(const stack_t *, stack_t *) =
 		(int (*)(const stack_t *, stack_t *))lgr_real[LGR_REAL_sigaltstack];
-	int entry = -1, r;
+	int r = real(new, old);
 
-	if (ready && new)
-		entry = lgr_kernel_altstack(new->ss_flags &SS_DISABLE ? NULL : new->ss_sp);
-	r = real(new, old);
-	lgr_kernel_altstack_done(entry, r == 0);
+	if (r == 0 && new &&ready)
+		lgr_kernel_altstack(new->ss_flags &SS_DISABLE ? NULL : new->ss_sp);
 	return r;
 }
 

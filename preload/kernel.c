@@ -73,11 +73,11 @@ static void look_at_signals(const struct finder *f)
 
 /*
  * One entry a thread; that of a thread that has ended is taken over when there is no other. Past the
- * last one everything is kept. Two stacks: the one there is, and what a call under way asks for.
+ * last one everything is kept.
  */
 static struct {
 	_Atomic uint32_t tid;
-	_Atomic uintptr_t stack[2];
+	_Atomic uintptr_t stack;
 } noted[STACKS];
 static _Atomic bool too_many;
 
@@ -113,7 +113,7 @@ static uintptr_t own_stack(void)
 	return own.ss_size ? (uintptr_t)own.ss_sp : 0;
 }
 
-int lgr_kernel_altstack(const void *stack)
+void lgr_kernel_altstack(const void *stack)
 {
 	uint32_t tid = lgr_sys_gettid(), i = 0;
 
@@ -121,25 +121,14 @@ int lgr_kernel_altstack(const void *stack)
 		i++;
 	/* One that is in no object is of no interest, unless it replaces one that is. */
 	if (i == STACKS && !lgr_pages_find((uintptr_t)stack))
-		return -1;
+		return;
 	if (i == STACKS)
 		for (i = 0; i < STACKS && !take_entry(i, tid);)
 			i++;
-	if (i == STACKS) {
+	if (i < STACKS)
+		atomic_store(&noted[i].stack, (uintptr_t)stack);
+	else
 		atomic_store(&too_many, true);
-		return -1;
-	}
-	atomic_store(&noted[i].stack[1], (uintptr_t)stack);
-	return (int)i;
-}
-
-void lgr_kernel_altstack_done(int entry, bool taken)
-{
-	if (entry < 0)
-		return;
-	if (taken)
-		atomic_store(&noted[entry].stack[0], atomic_load(&noted[entry].stack[1]));
-	atomic_store(&noted[entry].stack[1], 0);
 }
 
 static enum lgr_unseen look_at_stacks(const struct finder *f)
@@ -148,8 +137,8 @@ static enum lgr_unseen look_at_stacks(const struct finder *f)
 	for (uint32_t i = 0; i < STACKS; i++) {
 		uint32_t tid = atomic_load(&noted[i].tid);
 
-		for (int which = 0; tid && lives(tid) && which < 2; which++)
-			tell(f, atomic_load(&noted[i].stack[which]), LGR_PL_ALTSTACK, 0, tid);
+		if (tid && lives(tid))
+			tell(f, atomic_load(&noted[i].stack), LGR_PL_ALTSTACK, 0, tid);
 	}
 	return atomic_load(&too_many) ? LGR_UN_SPACE : LGR_UN_NOTHING;
 }
@@ -385,5 +374,5 @@ void lgr_kernel_forked(void)
 									 0, 0);
 	for (uint32_t i = 0; i < STACKS; i++)
 		atomic_store(&noted[i].tid, 0);
-	lgr_kernel_altstack_done(lgr_kernel_altstack((const void *)own_stack()), true);
+	lgr_kernel_altstack((const void *)own_stack());
 }

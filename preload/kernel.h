@@ -33,12 +33,11 @@ void lgr_kernel_look_thread(uint32_t tid, lgr_kernel_found *found, void *arg);
 uint32_t lgr_kernel_threads(void);
 
 /*
- * Around the program's sigaltstack(2), which tells nobody but the thread itself: takes note of a stack
- * inside an object that may be unloaded. Returns what done is to be given; negative: nothing to note.
- * Takes no lock: a handler may call it.
+ * Behind the program's successful sigaltstack(2), of which the kernel tells nobody but the thread itself:
+ * takes note of a stack inside an object that may be unloaded; NULL: it has none any more. (Until then the
+ * address is in what the call was given.) Takes no lock: a handler may call it.
  */
-int lgr_kernel_altstack(const void *stack);
-void lgr_kernel_altstack_done(int entry, bool taken);
+void lgr_kernel_altstack(const void *stack);
 
 /* In the child of a fork: its only thread still has the stack, and the sockets, that it had under another number. */
 void lgr_kernel_forked(void);
