@@ -51,8 +51,8 @@ PLUGINS = $(patsubst tests/plugins/%.c,$(O)/tests/%.so,$(wildcard tests/plugins/
 HOSTS = $(patsubst tests/hosts/%.c,$(O)/tests/%,$(wildcard tests/hosts/host_*.c))
 STRESS = $(patsubst tests/stress/%.c,$(O)/tests/%,$(wildcard tests/stress/stress_*.c))
 
-.PHONY: all demo test check check-churn check-unit check-abi check-scenarios check-programs check-suites \
-	check-crashes check-faults check-ghc check-runtimes \
+.PHONY: all demo test check check-churn check-reach check-sweep check-unit check-abi check-scenarios \
+	check-programs check-suites check-crashes check-faults check-ghc check-runtimes \
 	check-stress check-emulated check-all fuzz-config bench install uninstall lint format format-check clean help \
 	dist tags packages-demo packages-test packages-bench both-compilers sanitized-builds \
 	unit-binaries run-all
@@ -73,6 +73,8 @@ help:
 ##  make check-suites      test suites of Tcl, SQLite, APR and GLib, judged by themselves
 ##  make check-stress      seeded churn (DURATION=seconds SEED=n)
 ##  make check-churn       threads that open, use, replace and close, also with sanitizers (DURATION SEED)
+##  make check-reach      one reference in each kind of place keeps a library (ROUNDS SEED)
+##  make check-sweep      every library of the system, opened and closed, watched from outside
 ##  make check-runtimes    language runtimes that report what they reach: a collector, RCU
 ##  make check-faults      every allocation and system call of the shim's start fails in turn
 ##  make check-emulated    the shim for aarch64 under qemu-user
@@ -181,7 +183,11 @@ check-ghc: all
 	@tests/install.sh $(call packages,tests/ghc/packages-all)
 	@$(RUN_TESTS) $(wildcard tests/ghc/*.t)
 check-churn: all $(PLUGINS)
-	@DURATION=$(DURATION) SEED=$(SEED) $(RUN_TESTS) $(wildcard tests/stress/*.t)
+	@DURATION=$(DURATION) SEED=$(SEED) $(RUN_TESTS) tests/stress/churn.t
+check-reach: all $(PLUGINS)
+	@SEED=$(SEED) $(RUN_TESTS) tests/stress/reach.t
+check-sweep: all $(PLUGINS)
+	@$(RUN_TESTS) $(wildcard tests/sweep/*.t)
 check-stress: $(STRESS)
 	@for t in $(STRESS); do $$t $(DURATION) $(SEED) || exit 1; done
 
@@ -196,7 +202,7 @@ both-compilers:
 	@$(MAKE) --no-print-directory DEVELOPER=1 all
 	@$(MAKE) --no-print-directory DEVELOPER=1 CC=clang O=build-clang all
 QUICK_TESTS = $(UNIT) $(STRESS) $(foreach d,$(SANITIZED),$(patsubst $(O)/%,$d/%,$(UNIT) $(STRESS))) \
-	$(wildcard tests/abi/*.t tests/scenarios/*.t tests/faults/*.t tests/runtimes/*.t tests/stress/*.t)
+	$(wildcard tests/abi/*.t tests/scenarios/*.t tests/faults/*.t tests/runtimes/*.t tests/stress/*.t tests/sweep/*.t)
 run-all: all $(UNIT) $(STRESS) $(HOSTS) $(PLUGINS)
 	@$(RUN_TESTS) $(SUITE_TESTS) $(QUICK_TESTS) $(wildcard tests/programs/*.t tests/crashes/*.t)
 

@@ -1136,7 +1136,7 @@ static void put_chain(struct tester *t, struct held *h)
 	struct library *second = library_open(t);
 
 	h->second = second;
-	reveal((volatile uintptr_t *)hide(second->at[REACH_KEPT]) + pick(t, 4), t->address);
+	reveal((volatile uintptr_t *)hide(second->at[REACH_KEPT]), t->address);
 	h->slot = in_bss[t->index] + pick(t, WORDS);
 	reveal(h->slot, second->at[REACH_DATA]);
 	if (pick(t, 2))
@@ -1145,8 +1145,18 @@ static void put_chain(struct tester *t, struct held *h)
 
 static void closed_chain(struct tester *t, struct held *h)
 {
+	volatile uintptr_t *slot = in_data[t->index] + 1 + pick(t, WORDS - 1);
+
 	if (h->second->handle)
 		library_close(t, h->second);
+	if (!library_alive(h->second))
+		return;
+	/* What keeps either is somewhere else now: both are looked for together. */
+	reveal((volatile uintptr_t *)hide(h->second->at[REACH_KEPT]) + 1 + pick(t, 3), t->address);
+	*(volatile uintptr_t *)hide(h->second->at[REACH_KEPT]) = 0;
+	reveal(slot, h->second->at[REACH_DATA]);
+	*h->slot = 0;
+	h->slot = slot;
 }
 
 static bool use_chain(struct tester *t, struct held *h)
