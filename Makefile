@@ -156,8 +156,9 @@ RUN_TESTS = O=$(O) CC="$(CC)" CXX="$(CXX)" tests/run
 DURATION ?= 20
 SEED ?= 1
 
-# The longest first.
-SUITE_TESTS = tests/suites/sqlite_loads_extensions.t $(filter-out tests/suites/sqlite%,$(wildcard tests/suites/*.t))
+# The longest first. Ruby's takes minutes.
+SUITE_TESTS = tests/suites/sqlite_loads_extensions.t $(filter-out tests/suites/sqlite% \
+	$(if $(CHECK_ALL),,tests/suites/ruby%),$(wildcard tests/suites/*.t))
 
 check: check-unit check-abi check-scenarios
 check-unit: $(UNIT)

@@ -28,12 +28,13 @@ LOG_SETTINGS=
 # ------------------------------------------------------------------------------------- sources
 
 # One line for each archive of Debian that the system installs from, with deb-src for deb. None is
-# known where the system's package lists have been deleted.
+# known where the system's package lists have been deleted. Security updates are left out: mirrors often lack
+# their sources, and only what upstream published is used.
 source_lists() {
 	local archives
 	# shellcheck disable=SC2016
 	archives=$(apt-get indextargets 'Created-By: Packages' 'Origin: Debian' \
-		--format '$(REPO_URI) $(RELEASE) $(COMPONENT)' | sort -u)
+		--format '$(REPO_URI) $(RELEASE) $(COMPONENT)' | grep -v -- '-security ' | sort -u)
 	# shellcheck disable=SC1091
 	[ -n "$archives" ] ||
 		archives="http://deb.debian.org/debian $(. /etc/os-release && echo "$VERSION_CODENAME") main"
