@@ -86,47 +86,56 @@ void lgr_words_add_storage(struct lgr_words *w, uintptr_t lo, uintptr_t hi)
 	set_bits(w->storage_blocks, lo >> STORAGE_BLOCK_BITS, (hi - 1) >> STORAGE_BLOCK_BITS);
 }
 
+/* What the word is by this encoding, and whether it is in a span. */
+static bool fits(const struct lgr_words *w, uintptr_t word, enum lgr_encoding how, uintptr_t *ret)
+{
+	switch (how) {
+	case LGR_EN_PLAIN: *ret = word; return in_spans(w, word);
+	case LGR_EN_TAGGED:
+		*ret = word & MASK;
+		return *ret != word && !lgr_blind("tagged") && in_spans(w, *ret);
+	case LGR_EN_DOUBLED:
+		*ret = word >> 1;
+		return (word & 1) && !lgr_blind("doubled") && in_spans(w, *ret);
+	default: *ret = demangle(w, word); return !lgr_blind("mangled") && in_objects(w, *ret);
+	}
+}
+
 bool lgr_words_means(const struct lgr_words *w, uintptr_t word, unsigned *next,
 		     uintptr_t *ret_value, enum lgr_encoding *ret_how)
 {
-	const struct {
+	static const enum lgr_encoding all[] = { LGR_EN_PLAIN, LGR_EN_TAGGED, LGR_EN_DOUBLED,
+						 LGR_EN_MANGLED };
+
+	while (*next < LGR_COUNT(all)) {
+		enum lgr_encoding how = all[(*next)++];
 		uintptr_t value;
-		bool fits;
-		enum lgr_encoding how;
-	} may[] = {
-		{ word, in_spans(w, word), LGR_EN_PLAIN },
-		{ word & MASK, !lgr_blind("tagged") && in_spans(w, word & MASK), LGR_EN_TAGGED },
-		{ word >> 1, !lgr_blind("doubled") && (word & 1) && in_spans(w, word >> 1),
-		  LGR_EN_DOUBLED },
-		{ demangle(w, word), !lgr_blind("mangled") && in_objects(w, demangle(w, word)),
-		  LGR_EN_MANGLED },
-	};
 
-	while (*next < LGR_COUNT(may)) {
-		unsigned i = (*next)++;
-
-		if (!may[i].fits)
+		if (!fits(w, word, how, &value))
 			continue;
-		*ret_value = may[i].value;
-		*ret_how = may[i].how;
+		*ret_value = value;
+		*ret_how = how;
 		return true;
 	}
 	return false;
 }
 
+LOOKS static void look_at_word(const struct lgr_words *w, const uint64_t *from, uintptr_t at)
+{
+	uint64_t word = *(const volatile uint64_t *)from;
+	enum lgr_encoding how;
+	uintptr_t value;
+	unsigned next = 0;
+
+	while (word > 4096 && lgr_words_means(w, word, &next, &value, &how))
+		w->found(w->arg, at, value, how);
+}
+
 LOOKS static void look_slowly(const struct lgr_words *w, const uint64_t *from, size_t words,
 			      uintptr_t at)
 {
-	enum lgr_encoding how;
-	uintptr_t value;
-
-	for (size_t i = 0; i < words; i++) {
-		uint64_t word = *(const volatile uint64_t *)(from + i);
-		unsigned next = 0;
-
-		while (word > 4096 && lgr_words_means(w, word, &next, &value, &how))
-			w->found(w->arg, at + i * sizeof(word), value, how);
-	}
+	for (size_t i = 0; i < words; i++)
+		look_at_word(w, from + i, at + i * sizeof(*from));
 }
 
 #if defined(__x86_64__)
@@ -193,7 +202,14 @@ AVX2 static __m256i matches(const struct pattern *p, __m256i v)
 			       _mm256_or_si256(storage, stored));
 }
 
-#define BLOCK 16 /* words: two cache lines */
+/* One bit for each word. */
+AVX2 static unsigned bits_of(__m256i v)
+{
+	return (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(v));
+}
+
+#define BLOCK 16  /* words: two cache lines */
+#define AHEAD 256 /* words: the processor itself fetches nothing beyond the page it is in */
 
 LOOKS __attribute__((target("avx2"))) static void look_fast(const struct lgr_words *w,
 							    const uint64_t *from, size_t words,
@@ -210,8 +226,17 @@ LOOKS __attribute__((target("avx2"))) static void look_fast(const struct lgr_wor
 		__m256i d = matches(&p, _mm256_loadu_si256(v + 3));
 		__m256i any = _mm256_or_si256(_mm256_or_si256(a, b), _mm256_or_si256(c, d));
 
-		if (lgr_unlikely(!_mm256_testz_si256(any, any)))
-			look_slowly(w, from + i, BLOCK, at + i * sizeof(*from));
+		_mm_prefetch((const char *)(from + i + AHEAD), _MM_HINT_T0);
+		_mm_prefetch((const char *)(from + i + AHEAD + 8), _MM_HINT_T0);
+		if (lgr_likely(_mm256_testz_si256(any, any)))
+			continue;
+		for (unsigned bits =
+			     bits_of(a) | bits_of(b) << 4 | bits_of(c) << 8 | bits_of(d) << 12;
+		     bits; bits &= bits - 1) {
+			size_t j = i + (unsigned)__builtin_ctz(bits);
+
+			look_at_word(w, from + j, at + j * sizeof(*from));
+		}
 	}
 	look_slowly(w, from + i, words - i, at + i * sizeof(*from));
 }
