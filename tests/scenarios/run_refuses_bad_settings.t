@@ -19,8 +19,8 @@ refused "--archive" 125 'linger [0-9.]+ has no option --archive yet' "$RUN" run 
 refused "--archive=DIR" 125 'has no option --archive yet' "$RUN" run --archive=/tmp ./report
 
 # Known, but without effect yet: said, not refused; and never silently.
-is "a setting without effect yet" "$("$RUN" run -o scrub:on ./report 2>&1 | sed 's/linger [0-9.]*$/linger V/')" \
-	"linger run: the setting 'scrub' has no effect in linger V"$'\n''shim=1 secure=0'
+is "a setting without effect yet" "$("$RUN" run -o control ./report 2>&1 | sed 's/linger [0-9.]*$/linger V/')" \
+	"linger run: the setting 'control' has no effect in linger V"$'\n''shim=1 secure=0'
 # The variable is the shim's: it names a bad word itself, once, and the program runs.
 like "a bad word in the variable" "$(LINGER=nonsense "$RUN" run ./report 2>&1)" 'nonsense.*shim=1 secure=0$'
 is "and is named once" "$(LINGER=nonsense "$RUN" run ./report 2>&1 | grep -c nonsense)" 1
