@@ -244,6 +244,7 @@ enum lgr_encoding {
 	X(URING, "io_uring", "io_uring requests may hold pointers")                                \
 	X(UFFD, "userfaultfd", "a userfaultfd may hold back pages")                                \
 	X(PIPE, "pipe", "unread bytes in a pipe or socket of the process to itself")               \
+	X(QUEUED, "queued", "a signal that waits to be delivered may carry a pointer")             \
 	X(CODE, "code", "code made at run time cannot be read on this machine")                    \
 	X(GLIBC, "glibc", "something private of glibc was not found")                              \
 	X(LOADING, "loading", "it was closed inside a constructor or destructor")                  \

@@ -8,6 +8,7 @@
 #include "kernel.h"
 
 #include <asm/ioctls.h>
+#include <linux/ptrace.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -18,6 +19,7 @@
 
 #define SIGNALS 64
 #define STACKS 64
+#define QUEUE 8
 #define ANCESTORS 16u
 
 static char buffer[8192] LGR_BIG;
@@ -343,6 +345,35 @@ static enum lgr_unseen look_at_descriptors(const struct finder *f)
 
 /* ------------------------------------------------------------------------------------------ all */
 
+/*
+ * Signals that wait, of the process and of this thread: sigqueue(3) gives them a value, which nobody can
+ * look at without taking it away. A child's end has none.
+ */
+static bool has_queued_signals(void)
+{
+	uint64_t pending = 0;
+
+	lgr_syscall(__NR_rt_sigpending, (long)&pending, sizeof(pending), 0, 0, 0, 0);
+	return pending & ~(UINT64_C(1) << (SIGCHLD - 1));
+}
+
+/* Those of another thread, which is traced; its first eight (ptrace(2), PTRACE_PEEKSIGINFO). */
+static void look_at_queue(const struct finder *f, uint32_t tid)
+{
+	struct {
+		uint64_t at;
+		uint32_t flags;
+		int32_t n;
+	} which = { 0, 0, QUEUE };
+	static siginfo_t queue[QUEUE];
+	long n = lgr_syscall(__NR_ptrace, PTRACE_PEEKSIGINFO, (long)tid, (long)&which, (long)queue,
+			     0, 0);
+
+	for (long i = 0; i < n; i++)
+		tell(f, (uintptr_t)queue[i].si_value.sival_ptr, LGR_PL_SIGNAL,
+		     (uint64_t)queue[i].si_signo, tid);
+}
+
 void lgr_kernel_look_thread(uint32_t tid, lgr_kernel_found *found, void *arg)
 {
 	const struct finder f = { .found = found, .arg = arg };
@@ -352,12 +383,16 @@ void lgr_kernel_look_thread(uint32_t tid, lgr_kernel_found *found, void *arg)
 	if (!lgr_blind("robust") &&
 	    lgr_syscall(__NR_get_robust_list, (long)tid, (long)&head, (long)&size, 0, 0, 0) == 0)
 		tell(&f, head, LGR_PL_ROBUST, 0, tid);
+	look_at_queue(&f, tid);
 }
 
 enum lgr_unseen lgr_kernel_look(lgr_kernel_found *found, bool (*late)(void *arg), void *arg)
 {
 	struct list timers = { { found, late, arg }, 0 };
 	enum lgr_unseen unseen = LGR_UN_NOTHING;
+
+	if (has_queued_signals())
+		return LGR_UN_QUEUED;
 
 	if (!lgr_blind("signals"))
 		look_at_signals(&timers.f);

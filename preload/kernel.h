@@ -4,7 +4,8 @@
  * Seen: signal handlers, alternate signal stacks (of threads that asked libc for them), values of POSIX
  * timers, data of epoll members, robust lists. Known to be there, and not to be looked into, so that all
  * is kept: requests of io_uring and aio, userfaultfd, bytes that the process has sent to itself and
- * not read yet. Not seen: signals queued with a value, mq_notify, what another process was sent.
+ * not read yet, signals that wait for this thread or the process. Not seen: mq_notify, what another
+ * process was sent, more than eight signals that wait for another thread.
  * Sources: sigaction(2), proc_pid_timers(5), proc_pid_fdinfo(5), get_robust_list(2), pipe(7), unix(7).
  *
  * Rank 12 (preload).

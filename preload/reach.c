@@ -13,6 +13,7 @@
 #include "group.h"
 #include "heap.h"
 #include "kernel.h"
+#include "linger.h"
 
 #include "look.h"
 #include "pages.h"
@@ -100,6 +101,8 @@ static void found(void *arg, uintptr_t at, uintptr_t value, enum lgr_encoding ho
 		reason = LGR_RSN_DEPENDENCY;
 	} else if ((witness.tid = lgr_exempt_thread_of(at))) {
 		reason = LGR_RSN_STACK;
+		if (lgr_blind("stacks"))
+			return;
 	}
 	reach(l, object, reason, &witness);
 }
@@ -189,6 +192,8 @@ static bool is_blind_to(const struct lgr_mapping *m)
 		return lgr_blind("shared");
 	if (m->backing == LGR_HEAP)
 		return lgr_blind("heap");
+	if (m->backing == LGR_FILE)
+		return lgr_blind("files");
 	return lgr_blind("anonymous") && m->backing == LGR_ANONYMOUS;
 }
 
@@ -296,14 +301,22 @@ static void reach_watched(void *arg, uintptr_t held)
 	reach(l, object_of(l, held), LGR_RSN_DEPENDENCY, &witness);
 }
 
+static void look_at_watches(struct look *l, struct lgr_object *object, uint32_t when)
+{
+	if (!object->watches || lgr_blind("watch"))
+		return;
+	l->source = object;
+	lgr_watch_each(object, when, reach_watched, l);
+	l->source = NULL;
+}
+
 static void look_at_links(struct look *l, struct lgr_object *object)
 {
 	l->source = object;
 	if (!lgr_group_needs(object, reach_needed, l))
 		lgr_look_failed(l, LGR_UN_GLIBC);
-	if (!lgr_blind("watch"))
-		lgr_watch_each(object, reach_watched, l);
 	l->source = NULL;
+	look_at_watches(l, object, 0);
 }
 
 /* What stands in what has been reached counts, too, until nothing new is. */
@@ -385,15 +398,13 @@ static void look_at_kept(struct look *l)
 
 		if (atomic_load_explicit(&object->pins, memory_order_relaxed))
 			reach(l, object, LGR_RSN_PIN, &pin);
+		/* Whoever is told that something has gone must be there when it has. */
 		if (lgr_is(object, LGR_FL_SOUGHT))
-			continue;
-		if (lgr_state_of(object) == LGR_ST_KEPT || !lgr_group_uses(object))
+			look_at_watches(l, object, LINGER_UNLOADED);
+		else if (lgr_state_of(object) == LGR_ST_KEPT || !lgr_group_uses(object))
 			look_at_links(l, object);
-		else if (object->watches && !lgr_blind("watch")) {
-			l->source = object;
-			lgr_watch_each(object, reach_watched, l);
-			l->source = NULL;
-		}
+		else
+			look_at_watches(l, object, 0);
 	}
 }
 

@@ -69,10 +69,12 @@ EXPORT int linger_on_(const void *anchor, uint32_t when, linger_callback *fn, vo
 	return r;
 }
 
-void lgr_watch_each(const struct lgr_object *object, void (*visit)(void *arg, uintptr_t held),
-		    void *arg)
+void lgr_watch_each(const struct lgr_object *object, uint32_t when,
+		    void (*visit)(void *arg, uintptr_t held), void *arg)
 {
 	for (const struct lgr_watch *w = watches_of(object); w; w = w->next) {
+		if (when && w->when != when)
+			continue;
 		visit(arg, (uintptr_t)w->fn);
 		visit(arg, (uintptr_t)w->arg);
 	}

@@ -27,9 +27,12 @@ struct lgr_watch_batch *lgr_watch_collect(bool *ret_failed);
 void lgr_watch_tell(const struct lgr_watch_batch *batch, uint32_t when);
 void lgr_watch_free(struct lgr_watch_batch *batch);
 
-/* Functions to be called, and what they are to be given: addresses that the object's watches hold. */
-void lgr_watch_each(const struct lgr_object *object, void (*visit)(void *arg, uintptr_t held),
-		    void *arg);
+/*
+ * Functions to be called, and what they are to be given: addresses that the object's watches hold.
+ * when: those for this moment alone; 0: all.
+ */
+void lgr_watch_each(const struct lgr_object *object, uint32_t when,
+		    void (*visit)(void *arg, uintptr_t held), void *arg);
 
 /* The object is gone. Same lock. */
 void lgr_watch_forget(struct lgr_object *object);
