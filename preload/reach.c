@@ -14,7 +14,6 @@
 #include "heap.h"
 #include "kernel.h"
 #include "linger.h"
-
 #include "look.h"
 #include "pages.h"
 #include "real.h"
@@ -197,13 +196,23 @@ static bool is_blind_to(const struct lgr_mapping *m)
 	return lgr_blind("anonymous") && m->backing == LGR_ANONYMOUS;
 }
 
-/* A mapping is one object's, most of them of what is being closed; or linger's log, or its memory. */
+/* Anonymous memory beside an object's own data may be one mapping with it. */
+static bool is_in_segment(const struct lgr_object *object, const struct lgr_mapping *m)
+{
+	for (uint32_t i = 0; object && i < object->segments; i++)
+		if (m->lo >= object->segment[i].lo && m->hi <= object->segment[i].hi)
+			return true;
+	return false;
+}
+
+/* Most mappings are of what is being closed; or linger's log, or its memory. */
 static bool is_whole_left_out(const struct look *l, const struct lgr_mapping *m)
 {
 	const struct lgr_exempt *e = lgr_exempt_at(m->lo);
 
 	return (e && !e->owner && m->hi <= e->hi) ||
-	       (is_left_out(l, m->lo) && is_left_out(l, m->hi - 1));
+	       (is_left_out(l, m->lo) &&
+		is_in_segment(lgr_registry_object(lgr_pages_find(m->lo)), m));
 }
 
 static bool look_at_mapping(void *arg, const struct lgr_mapping *mapping)
@@ -252,24 +261,30 @@ void lgr_look_at_memory(struct look *l, unsigned part)
 
 /* ------------------------------------------------------------------------------- what is reached */
 
-static void look_at_own(struct look *l, const struct lgr_object *object)
+static void look_at_segment(struct look *l, uintptr_t lo, uintptr_t hi)
 {
 	struct lgr_mapping m[32];
-	int n = lgr_maps_read(object->lo, object->hi, m, LGR_COUNT(m));
+	int n = lgr_maps_read(lo, hi, m, LGR_COUNT(m));
 
 	if (n < 0)
 		lgr_look_failed(l, LGR_UN_PROC);
 	for (int i = 0; i < n && l->left; i++) {
 		enum lgr_unseen unseen;
 
-		if (lgr_registry_object(lgr_pages_find(m[i].lo)) != object)
-			continue;
-		m[i].hi = lgr_min(m[i].hi, object->hi);
+		/* Beside it may be more of the same. */
+		m[i].lo = m[i].lo > lo ? m[i].lo : lo;
+		m[i].hi = lgr_min(m[i].hi, hi);
 		l->executable = m[i].protection & PROT_EXEC;
 		unseen = lgr_resident_each(&m[i], look_at_stretch, l);
 		if (unseen)
 			lgr_look_failed(l, unseen);
 	}
+}
+
+static void look_at_own(struct look *l, const struct lgr_object *object)
+{
+	for (uint32_t i = 0; i < object->segments && l->left; i++)
+		look_at_segment(l, object->segment[i].lo, object->segment[i].hi);
 }
 
 /* Thread-local variables, and records of functions to be called when it goes. */
@@ -484,8 +499,10 @@ void lgr_look_begin(struct look *l, const uintptr_t *frame, uint64_t limit_ns)
 		enum lgr_unseen unseen = lgr_stop_begin(look_at_thread, l);
 
 		l->stopped = !unseen;
-		if (unseen)
+		if (unseen) {
 			lgr_look_failed(l, unseen);
+			return; /* they run, and change what is about to be read */
+		}
 	}
 	know_threads(l);
 	if (!lgr_exempt_done())
