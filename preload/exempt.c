@@ -27,7 +27,7 @@
 #include "text.h"
 #include "threads.h"
 
-#define SPARE 1024u /* entries besides those for objects */
+#define SPARE 1024u /* entries besides those for objects and threads */
 #define STACKS 4096u
 
 static struct {
@@ -540,7 +540,7 @@ static bool make_room(size_t n)
 	return exempt.list;
 }
 
-bool lgr_exempt_begin(void)
+bool lgr_exempt_begin(uint32_t threads)
 {
 	const struct lgr_object *object = NULL;
 	size_t objects = atomic_load_explicit(&lgr_region.objects, memory_order_relaxed);
@@ -549,7 +549,7 @@ bool lgr_exempt_begin(void)
 	exempt.full = exempt.sorted = false;
 	stacks.n = 0;
 	stacks.process = lgr_sys_getpid();
-	if (!make_room(objects * 3 + SPARE))
+	if (!make_room(objects * 3 + threads * 4 + SPARE))
 		return false;
 	add_maps();
 	while ((object = lgr_registry_next(object)))

@@ -47,7 +47,7 @@ void lgr_exempt_find(void);
  * lgr_exempt_stack: the part of a stack that is dead, below sp. lgr_exempt_done: no more.
  * The caller holds the loads' lock and lgr_lock_registry.
  */
-bool lgr_exempt_begin(void);
+bool lgr_exempt_begin(uint32_t threads);
 bool lgr_exempt_threads(struct lgr_words *w);
 void lgr_exempt_stack(uint32_t tid, uintptr_t sp);
 bool lgr_exempt_done(void);

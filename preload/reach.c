@@ -469,7 +469,7 @@ static bool can_see(struct look *l, uint64_t limit_ns)
 		lgr_look_failed(l, LGR_UN_SECCOMP);
 	else if (!l->threads)
 		lgr_look_failed(l, LGR_UN_PROC);
-	else if (!lgr_exempt_begin())
+	else if (!lgr_exempt_begin(l->threads))
 		lgr_look_failed(l, LGR_UN_SPACE);
 	return !l->unseen;
 }
