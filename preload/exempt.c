@@ -660,15 +660,9 @@ static uintptr_t main_stack(uint32_t tid, uintptr_t sp, uintptr_t *ret_hi)
 	return m.lo;
 }
 
-/*
- * Not all that is below: where a coroutine, or a handler on an alternate stack, runs in an array in a frame,
- * the frames of who it interrupted are further down, as a rule by more than this.
- */
-#define DEAD_MOST ((uintptr_t)32 << 10)
-
-static uintptr_t lowest_dead(uintptr_t lo, uintptr_t sp)
+void lgr_exempt_altstack(uintptr_t lo, uintptr_t sp)
 {
-	return sp - lo > DEAD_MOST ? sp - DEAD_MOST : lo;
+	add(lo, sp, NULL);
 }
 
 void lgr_exempt_stack(uint32_t tid, uintptr_t sp)
@@ -677,13 +671,13 @@ void lgr_exempt_stack(uint32_t tid, uintptr_t sp)
 
 	for (uint32_t i = 0; i < stacks.n; i++)
 		if (stacks.of[i].tid == tid && sp >= stacks.of[i].lo && sp < stacks.of[i].hi) {
-			add(lowest_dead(stacks.of[i].lo, sp), sp, NULL);
+			add(stacks.of[i].lo, sp, NULL);
 			return;
 		}
 	lo = main_stack(tid, sp, &hi);
 	if (!lo)
 		return;
-	add(lowest_dead(lo, sp), sp, NULL);
+	add(lo, sp, NULL);
 	if (stacks.n < STACKS) {
 		stacks.of[stacks.n].tid = tid;
 		stacks.of[stacks.n].lo = lo;

@@ -11,8 +11,8 @@
  *  - records of __cxa_atexit and pthread_atfork that dlclose runs or removes (those with the object's
  *    own __dso_handle), and places for such records that are not in use;
  *  - a thread's copy of the object's thread-local variables, and the words by which it is found;
- *  - 32 KiB of the stack below a thread's stack pointer, in the block that glibc made for it, or [stack];
- *    the stacks that wait for a new thread.
+ *  - the stack below a thread's stack pointer, in the block that glibc made for it, or [stack]; the
+ *    stacks that wait for a new thread.
  *
  * What a kind cannot be found for is not exempt: then a reference is seen where there is none, and
  * the object is kept.
@@ -50,6 +50,7 @@ void lgr_exempt_find(void);
 bool lgr_exempt_begin(uint32_t threads);
 bool lgr_exempt_threads(struct lgr_words *w);
 void lgr_exempt_stack(uint32_t tid, uintptr_t sp);
+void lgr_exempt_altstack(uintptr_t lo, uintptr_t sp); /* where a handler runs */
 bool lgr_exempt_done(void);
 
 /* What is exempt at an address; NULL: nothing. */

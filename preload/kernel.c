@@ -133,6 +133,16 @@ void lgr_kernel_altstack(const void *stack)
 		atomic_store(&too_many, true);
 }
 
+uintptr_t lgr_kernel_altstack_below(uintptr_t sp)
+{
+	stack_t own = { 0 };
+	uintptr_t lo;
+
+	lgr_syscall(__NR_sigaltstack, 0, (long)&own, 0, 0, 0, 0);
+	lo = (uintptr_t)own.ss_sp;
+	return sp > lo && sp - lo < own.ss_size ? lo : 0;
+}
+
 static enum lgr_unseen look_at_stacks(const struct finder *f)
 {
 	tell(f, own_stack(), LGR_PL_ALTSTACK, 0, lgr_sys_gettid());

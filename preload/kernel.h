@@ -40,6 +40,9 @@ uint32_t lgr_kernel_threads(void);
  */
 void lgr_kernel_altstack(const void *stack);
 
+/* Where the alternate signal stack begins that this thread's sp is on; 0: it is on another one. */
+uintptr_t lgr_kernel_altstack_below(uintptr_t sp);
+
 /* In the child of a fork: its only thread still has the stack, and the sockets, that it had under another number. */
 void lgr_kernel_forked(void);
 
