@@ -13,6 +13,7 @@
 #include "elf.h"
 #include "filter.h"
 #include "heap.h"
+#include "kernel.h"
 #include "lock.h"
 #include "log.h"
 #include "names.h"
@@ -660,15 +661,15 @@ static uintptr_t main_stack(uint32_t tid, uintptr_t sp, uintptr_t *ret_hi)
 	return m.lo;
 }
 
-void lgr_exempt_altstack(uintptr_t lo, uintptr_t sp)
-{
-	add(lo, sp, NULL);
-}
-
 void lgr_exempt_stack(uint32_t tid, uintptr_t sp)
 {
-	uintptr_t lo, hi = 0;
+	uintptr_t lo = lgr_kernel_altstack_below(tid, sp), hi = 0;
 
+	/* Below an alternate stack that is an array in a frame are the frames of who was interrupted. */
+	if (lo) {
+		add(lo, sp, NULL);
+		return;
+	}
 	for (uint32_t i = 0; i < stacks.n; i++)
 		if (stacks.of[i].tid == tid && sp >= stacks.of[i].lo && sp < stacks.of[i].hi) {
 			add(stacks.of[i].lo, sp, NULL);

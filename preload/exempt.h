@@ -50,7 +50,6 @@ void lgr_exempt_find(void);
 bool lgr_exempt_begin(uint32_t threads);
 bool lgr_exempt_threads(struct lgr_words *w);
 void lgr_exempt_stack(uint32_t tid, uintptr_t sp);
-void lgr_exempt_altstack(uintptr_t lo, uintptr_t sp); /* where a handler runs */
 bool lgr_exempt_done(void);
 
 /* What is exempt at an address; NULL: nothing. */

@@ -126,7 +126,7 @@ int sigaltstack(const stack_t *restrict new, stack_t *restrict old)
 	int r = real(new, old);
 
 	if (r == 0 && new &&ready)
-		lgr_kernel_altstack(new->ss_flags &SS_DISABLE ? NULL : new->ss_sp);
+		lgr_kernel_altstack(new->ss_flags &SS_DISABLE ? NULL : new->ss_sp, new->ss_size);
 	return r;
 }
 

@@ -20,6 +20,7 @@
 #define SIGNALS 64
 #define STACKS 64
 #define QUEUE 8
+#define LARGEST_STACK ((uintptr_t)8 << 20) /* RLIMIT_STACK, as a rule */
 #define ANCESTORS 16u
 
 static char buffer[8192] LGR_BIG;
@@ -79,7 +80,7 @@ static void look_at_signals(const struct finder *f)
  */
 static struct {
 	_Atomic uint32_t tid;
-	_Atomic uintptr_t stack;
+	_Atomic uintptr_t stack, size;
 } noted[STACKS];
 static _Atomic bool too_many;
 
@@ -107,45 +108,52 @@ static bool take_entry(uint32_t i, uint32_t tid)
 	return (!was || !lives(was)) && atomic_compare_exchange_strong(&noted[i].tid, &was, tid);
 }
 
-static uintptr_t own_stack(void)
+static stack_t own_stack(void)
 {
 	stack_t own = { 0 };
 
 	lgr_syscall(__NR_sigaltstack, 0, (long)&own, 0, 0, 0, 0);
-	return own.ss_size ? (uintptr_t)own.ss_sp : 0;
+	return own;
 }
 
-void lgr_kernel_altstack(const void *stack)
+/* An array in a frame of this very thread, as far as that can be told: a bit further up. */
+static bool is_in_a_frame(uintptr_t stack)
+{
+	return stack - (uintptr_t)__builtin_frame_address(0) < LARGEST_STACK;
+}
+
+void lgr_kernel_altstack(const void *at, size_t size)
 {
 	uint32_t tid = lgr_sys_gettid(), i = 0;
+	uintptr_t stack = (uintptr_t)at;
 
 	while (i < STACKS && !is_entry_of(i, tid))
 		i++;
-	/* One that is in no object is of no interest, unless it replaces one that is. */
-	if (i == STACKS && !lgr_pages_find((uintptr_t)stack))
+	/* Any other is of no interest, unless it replaces one that is. */
+	if (i == STACKS && !lgr_pages_find(stack) && !is_in_a_frame(stack))
 		return;
 	if (i == STACKS)
 		for (i = 0; i < STACKS && !take_entry(i, tid);)
 			i++;
-	if (i < STACKS)
-		atomic_store(&noted[i].stack, (uintptr_t)stack);
-	else
+	if (i == STACKS) {
 		atomic_store(&too_many, true);
+		return;
+	}
+	atomic_store(&noted[i].size, size);
+	atomic_store(&noted[i].stack, stack);
 }
 
-uintptr_t lgr_kernel_altstack_below(uintptr_t sp)
+uintptr_t lgr_kernel_altstack_below(uint32_t tid, uintptr_t sp)
 {
-	stack_t own = { 0 };
-	uintptr_t lo;
-
-	lgr_syscall(__NR_sigaltstack, 0, (long)&own, 0, 0, 0, 0);
-	lo = (uintptr_t)own.ss_sp;
-	return sp > lo && sp - lo < own.ss_size ? lo : 0;
+	for (uint32_t i = 0; i < STACKS; i++)
+		if (is_entry_of(i, tid) && sp - noted[i].stack < noted[i].size)
+			return noted[i].stack;
+	return 0;
 }
 
 static enum lgr_unseen look_at_stacks(const struct finder *f)
 {
-	tell(f, own_stack(), LGR_PL_ALTSTACK, 0, lgr_sys_gettid());
+	tell(f, (uintptr_t)own_stack().ss_sp, LGR_PL_ALTSTACK, 0, lgr_sys_gettid());
 	for (uint32_t i = 0; i < STACKS; i++) {
 		uint32_t tid = atomic_load(&noted[i].tid);
 
@@ -419,5 +427,7 @@ void lgr_kernel_forked(void)
 									 0, 0);
 	for (uint32_t i = 0; i < STACKS; i++)
 		atomic_store(&noted[i].tid, 0);
-	lgr_kernel_altstack((const void *)own_stack());
+	stack_t own = own_stack();
+
+	lgr_kernel_altstack(own.ss_sp, own.ss_size);
 }

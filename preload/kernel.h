@@ -35,13 +35,13 @@ uint32_t lgr_kernel_threads(void);
 
 /*
  * Behind the program's successful sigaltstack(2), of which the kernel tells nobody but the thread itself:
- * takes note of a stack inside an object that may be unloaded; NULL: it has none any more. (Until then the
- * address is in what the call was given.) Takes no lock: a handler may call it.
+ * takes note of a stack inside an object that may be unloaded, or in a frame; NULL: it has none any more.
+ * (Until then the address is in what the call was given.) Takes no lock: a handler may call it.
  */
-void lgr_kernel_altstack(const void *stack);
+void lgr_kernel_altstack(const void *stack, size_t size);
 
-/* Where the alternate signal stack begins that this thread's sp is on; 0: it is on another one. */
-uintptr_t lgr_kernel_altstack_below(uintptr_t sp);
+/* Where the alternate signal stack begins that the thread's sp is on, if it is in a frame; else 0. */
+uintptr_t lgr_kernel_altstack_below(uint32_t tid, uintptr_t sp);
 
 /* In the child of a fork: its only thread still has the stack, and the sockets, that it had under another number. */
 void lgr_kernel_forked(void);

@@ -25,8 +25,7 @@ struct look {
 	uint64_t mask; /* the caller's signals */
 	const uintptr_t *frame;
 	uint32_t tid; /* whose that is: threads are looked at by a helper process */
-	uintptr_t
-		altstack; /* where its alternate signal stack begins, if it runs on that; else 0 */
+
 	const struct lgr_object *self;
 	struct lgr_object *source; /* in what is looked for; NULL: anywhere else */
 	uint64_t bytes, since_clock, layout;

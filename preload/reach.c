@@ -371,11 +371,7 @@ static void know_threads(struct look *l)
 		lgr_look_failed(l, LGR_UN_GLIBC);
 	if (lgr_blind("tls"))
 		l->words.storage_lo = l->words.storage_hi = 0;
-	/* Below an alternate stack that is an array in a frame are the frames of who was interrupted. */
-	if (l->altstack)
-		lgr_exempt_altstack(l->altstack, (uintptr_t)(l->frame - LGR_SAVED));
-	else
-		lgr_exempt_stack(l->tid, (uintptr_t)(l->frame - LGR_SAVED));
+	lgr_exempt_stack(l->tid, (uintptr_t)(l->frame - LGR_SAVED));
 }
 
 static void found_by_kernel(void *arg, uintptr_t value, enum lgr_place place, uint64_t at,
@@ -492,7 +488,6 @@ void lgr_look_begin(struct look *l, const uintptr_t *frame, uint64_t limit_ns)
 		.now = lgr_sys_clock(CLOCK_MONOTONIC),
 		.frame = frame,
 		.tid = lgr_sys_gettid(),
-		.altstack = lgr_kernel_altstack_below((uintptr_t)frame),
 		.self = lgr_registry_find((uintptr_t)lgr_libc.self, UINT64_MAX),
 		.every_byte = lgr_settings.of[LGR_SET_SCAN].number,
 	};
