@@ -151,6 +151,15 @@ static inline long lgr_sys_pread(int fd, void *to, size_t n, uint64_t at)
 	return lgr_syscall(__NR_pread64, fd, (long)to, (long)n, (long)at, 0, 0);
 }
 
+/* What getdents64(2) fills a buffer with. */
+struct lgr_directory_entry {
+	uint64_t inode;
+	int64_t offset;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
+
 /* The lowest free descriptor from at on. */
 static inline int lgr_sys_dup_from(int fd, uint64_t at)
 {

@@ -159,3 +159,19 @@ bool lgr_number(const char **s, uint64_t *ret)
 	*ret = n;
 	return true;
 }
+
+uint64_t lgr_hex(const char **s)
+{
+	uint64_t n = 0;
+
+	for (;; ++*s) {
+		char c = **s;
+
+		if (c >= '0' && c <= '9')
+			n = n * 16 + (uint64_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			n = n * 16 + (uint64_t)(c - 'a') + 10;
+		else
+			return n;
+	}
+}

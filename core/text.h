@@ -50,4 +50,7 @@ void lgr_text_add_number(struct lgr_text *t, uint64_t n);
  */
 bool lgr_number(const char **s, uint64_t *ret);
 
+/* Reads hexadecimal digits (lower case) as far as there are, and moves *s behind them. */
+uint64_t lgr_hex(const char **s);
+
 #endif

@@ -165,20 +165,6 @@ static enum lgr_unseen look_at_stacks(const struct finder *f)
 
 /* ------------------------------------------------------------------------------- lists in /proc */
 
-static uint64_t hex(const char *s)
-{
-	uint64_t n = 0;
-
-	for (;; s++) {
-		if (*s >= '0' && *s <= '9')
-			n = n * 16 + (uint64_t)(*s - '0');
-		else if (*s >= 'a' && *s <= 'f')
-			n = n * 16 + (uint64_t)(*s - 'a') + 10;
-		else
-			return n;
-	}
-}
-
 struct list {
 	struct finder f;
 	uint64_t at;
@@ -224,8 +210,8 @@ static void take_timer(struct list *list, const char *line)
 
 	if ((s = lgr_after(line, "ID: ")))
 		lgr_number(&s, &list->at);
-	else if ((s = lgr_after(line, "signal: ")) && (s = lgr_first(s, '/')))
-		tell(&list->f, hex(s + 1), LGR_PL_TIMER, list->at, 0);
+	else if ((s = lgr_after(line, "signal: ")) && (s = lgr_first(s, '/')) && s++)
+		tell(&list->f, lgr_hex(&s), LGR_PL_TIMER, list->at, 0);
 }
 
 /* "tfd:        5 events:       19 data:     7f0000001000  pos:0 ino:1 sdev:2" */
@@ -239,7 +225,7 @@ static void take_member(struct list *list, const char *line)
 		return;
 	for (s += sizeof("data:") - 1; *s == ' ';)
 		s++;
-	tell(&list->f, hex(s), LGR_PL_EPOLL, list->at, 0);
+	tell(&list->f, lgr_hex(&s), LGR_PL_EPOLL, list->at, 0);
 }
 
 /* ---------------------------------------------------------------------------------- descriptors */
@@ -314,14 +300,6 @@ static enum lgr_unseen look_at_descriptor(const struct finder *f, int fd, const 
 	return LGR_UN_NOTHING;
 }
 
-struct directory_entry { /* getdents64(2) */
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
-
 static enum lgr_unseen look_at_entry(const struct finder *f, int dir, const char *number)
 {
 	const char *s = number;
@@ -352,7 +330,7 @@ static enum lgr_unseen look_at_descriptors(const struct finder *f)
 	while (!unseen && (n = lgr_syscall(__NR_getdents64, dir, (long)directory, sizeof(directory),
 					   0, 0, 0)) > 0)
 		for (long at = 0; at < n && !unseen;) {
-			const struct directory_entry *e = (const void *)(directory + at);
+			const struct lgr_directory_entry *e = (const void *)(directory + at);
 
 			unseen = look_at_entry(f, dir, e->name);
 			at += e->length;

@@ -13,22 +13,6 @@
 
 static char buffer[8192] LGR_BIG; /* a line has at most 4096 bytes of path and 73 before it */
 
-static uint64_t hex(const char **s)
-{
-	uint64_t n = 0;
-
-	for (;; ++*s) {
-		char c = **s;
-
-		if (c >= '0' && c <= '9')
-			n = n * 16 + (uint64_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			n = n * 16 + (uint64_t)(c - 'a') + 10;
-		else
-			return n;
-	}
-}
-
 static bool ends_with(const char *s, const char *end)
 {
 	size_t n = lgr_len(s), m = lgr_len(end);
@@ -58,19 +42,19 @@ static enum lgr_backing backing_of(const char *name)
 /* "lo-hi rwxp offset major:minor inode  name": the digits of the inode are decimal. */
 static void parse(const char *s, struct lgr_mapping *m)
 {
-	m->lo = hex(&s);
+	m->lo = lgr_hex(&s);
 	s++;
-	m->hi = hex(&s);
+	m->hi = lgr_hex(&s);
 	s++;
 	m->protection = (s[0] == 'r' ? PROT_READ : 0) | (s[1] == 'w' ? PROT_WRITE : 0) |
 			(s[2] == 'x' ? PROT_EXEC : 0);
 	m->shared = s[3] == 's';
 	s += 5;
-	m->offset = hex(&s);
+	m->offset = lgr_hex(&s);
 	s++;
-	hex(&s);
+	lgr_hex(&s);
 	s++;
-	hex(&s);
+	lgr_hex(&s);
 	s++;
 	m->inode = 0;
 	lgr_number(&s, &m->inode);

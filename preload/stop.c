@@ -77,14 +77,6 @@ static bool seize(uint32_t tid)
 	return ptrace(PTRACE_INTERRUPT, tid, 0, 0) >= 0;
 }
 
-struct directory_entry { /* getdents64(2) */
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
-
 /* One pass over /proc/PID/task. Sets *ret_new when there was somebody new. */
 static bool seize_listed(int fd, bool *ret_new)
 {
@@ -94,7 +86,7 @@ static bool seize_listed(int fd, bool *ret_new)
 	while ((n = lgr_syscall(__NR_getdents64, fd, (long)job.directory, sizeof(job.directory), 0,
 				0, 0)) > 0) {
 		for (long at = 0; at < n;) {
-			const struct directory_entry *e = (const void *)(job.directory + at);
+			const struct lgr_directory_entry *e = (const void *)(job.directory + at);
 			const char *name = e->name;
 			uint64_t tid;
 

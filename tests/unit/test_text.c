@@ -102,9 +102,20 @@ static void many_stars_end_soon(void **state)
 	assert_true(lgr_glob("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*", s));
 }
 
+static void hexadecimal_digits_end_at_the_first_that_is_none(void **state)
+{
+	const char *s = "7f00a-", *none = "x";
+
+	assert_int_equal(lgr_hex(&s), 0x7f00a);
+	assert_string_equal(s, "-");
+	assert_int_equal(lgr_hex(&none), 0);
+	assert_string_equal(none, "x");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hexadecimal_digits_end_at_the_first_that_is_none),
 		cmocka_unit_test(what_does_not_fit_is_cut_and_said),
 		cmocka_unit_test(numbers_are_written_in_full),
 		cmocka_unit_test(a_number_too_large_is_no_number),
