@@ -34,12 +34,6 @@ struct lgr_exempt {
 };
 
 /*
- * At the first dlclose: finds what takes a registration of our own to find, and logs what is not found.
- * Takes lgr_lock_registry.
- */
-void lgr_exempt_find(void);
-
-/*
  * lgr_exempt_begin - gathers what is exempt while objects with LGR_FL_PROVEN are looked for, but for
  * what threads have. Returns false when there is no memory.
  * lgr_exempt_threads: what they have, when the others are stopped. Fills in the span of the objects'
@@ -54,9 +48,6 @@ bool lgr_exempt_done(void);
 
 /* What is exempt at an address; NULL: nothing. */
 const struct lgr_exempt *lgr_exempt_at(uintptr_t address);
-
-/* libc's own data, with the part behind it that the file has not. */
-void lgr_exempt_libc_data(uintptr_t *ret_lo, uintptr_t *ret_hi);
 
 /* The thread whose stack an address is in, of those that were stopped or look; 0: none's. */
 uint32_t lgr_exempt_thread_of(uintptr_t address);

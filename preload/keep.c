@@ -9,7 +9,6 @@
 #include "close.h"
 #include "detach.h"
 #include "environment.h"
-#include "exempt.h"
 #include "fields.h"
 #include "fresh.h"
 #include "group.h"
@@ -25,6 +24,7 @@
 #include "quarantine.h"
 #include "reach.h"
 #include "real.h"
+#include "records.h"
 #include "registry.h"
 #include "safe.h"
 #include "sys.h"
@@ -355,7 +355,7 @@ int lgr_keep_close(void *handle, const uintptr_t *frame)
 	if (!concerns && !lgr_log_is_on())
 		return result;
 	if (concerns && lgr_safe())
-		lgr_exempt_find();
+		lgr_records_find();
 	call.depth = concerns ? enter() : 0;
 	close_if_pending(&call);
 	take_request(handle, &call);

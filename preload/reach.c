@@ -17,6 +17,7 @@
 #include "look.h"
 #include "pages.h"
 #include "real.h"
+#include "records.h"
 #include "region.h"
 #include "registry.h"
 #include "resident.h"
@@ -181,7 +182,7 @@ static void find_heap(const struct lgr_mapping *m)
 {
 	uintptr_t lo, hi;
 
-	lgr_exempt_libc_data(&lo, &hi);
+	lgr_records_libc_data(&lo, &hi);
 	lgr_heap_begin(m->lo, m->hi, lo, hi);
 }
 
