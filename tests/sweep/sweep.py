@@ -25,7 +25,9 @@
 #   linger    in the shim's own segments and thread-local block, and in mappings that its tables of objects
 #             begin in
 #   dead      on a stack, below the stack pointer
-# Everything else is a reference, freed memory included.
+#   freed     in a block of the heap that the main thread's cache of malloc has in its lists, or whose
+#             neighbour says that it is not in use
+# Everything else is a reference, memory that is freed otherwise included.
 # SPDX-License-Identifier: MIT
 import bisect
 import collections
@@ -311,6 +313,20 @@ class Scan:
                 at += size
         return result
 
+    def freed(self, blocks):
+        """Of these blocks, those in malloc's cache, which is the first block, or marked by the next one."""
+        result = [b for b in blocks[:-1] if not self.word(b[1]) & 1]
+        starts = {lo: (lo, hi) for lo, hi in blocks}
+        if not blocks or blocks[0][1] - blocks[0][0] != 0x288:
+            return result
+        for at in self.words(blocks[0][0] + 128, blocks[0][1] - 8):
+            for _ in range(1024):
+                if at not in starts:
+                    break
+                result.append(starts[at])
+                at = self.word(at) ^ at >> 12
+        return result
+
     def words(self, lo, hi):
         data = self.p.read(lo, hi - lo)
         return struct.unpack(f'<{len(data) // 8}Q', data[:len(data) // 8 * 8])
@@ -359,6 +375,7 @@ class Scan:
         map_blocks = pieces(link_maps)
         version_blocks = pieces(w for lo, hi in map_blocks for w in self.words(lo, hi))
         string_tables = [self.strings(m) for m in link_maps]
+        freed = Ranges(self.freed(blocks))
         loader = [(m.lo, m.hi) for m in self.maps if m.name.startswith('ld-linux')]
         tables = pieces(w for m in self.maps if m.name.startswith('ld-linux') and
                         self.is_looked_at(self.maps.index(m)) for w in self.words(m.lo, m.hi))
@@ -391,6 +408,8 @@ class Scan:
                 hit.expected = 'linger'
             elif within(at, stacks):
                 hit.expected = 'dead'
+            elif within(at, freed):
+                hit.expected = 'freed'
             elif (hit.where.name.startswith('libc.so') or hit.where.name == '[heap]' or
                   not hit.where.path) and self.is_finalizer(at):
                 hit.expected = 'finalizer'
