@@ -16,7 +16,6 @@
 #include "words.h"
 
 #define VOUCHES 256
-#define RED_ZONE 128 /* below the stack pointer, in use by leaf functions (psABI 3.2.2) */
 
 static struct {
 	uintptr_t lo, hi;
@@ -49,16 +48,14 @@ static bool is_vouched(uintptr_t at)
 	return false;
 }
 
-/* What is looked for: the span of all the objects, before the pages are asked. */
 struct search {
-	uintptr_t lo, hi;
-	uintptr_t guard; /* what setjmp mangles addresses with */
+	struct lgr_words words;
 	bool failed;
 };
 
-static void found(uintptr_t word)
+static void found(void *arg, uintptr_t at, uintptr_t value, enum lgr_encoding how)
 {
-	struct lgr_object *object = lgr_registry_object(lgr_pages_find(word));
+	struct lgr_object *object = lgr_registry_object(lgr_pages_find(value));
 
 	if (object && lgr_is(object, LGR_FL_PROVEN)) {
 		object->reason = LGR_RSN_STACK;
@@ -66,27 +63,9 @@ static void found(uintptr_t word)
 	}
 }
 
-/* PTR_DEMANGLE (sysdeps/unix/sysv/linux/x86_64/pointer_guard.h; aarch64's is without the turn). */
-static uintptr_t demangle(const struct search *s, uintptr_t word)
+static void look_at_words(struct search *s, uintptr_t lo, uintptr_t hi)
 {
-#if defined(__x86_64__)
-	return (word >> 17 | word << 47) ^ s->guard;
-#else
-	return word ^ s->guard;
-#endif
-}
-
-static void look_at_words(struct search *s, const uintptr_t *at, const uintptr_t *end)
-{
-	for (; at < end; at++) {
-		uintptr_t word = *(const volatile uintptr_t *)at;
-
-		if (word - s->lo < s->hi - s->lo)
-			found(word);
-		word = demangle(s, word);
-		if (word - s->lo < s->hi - s->lo)
-			found(word);
-	}
+	lgr_words_look(&s->words, (const void *)lo, hi - lo, lo);
 }
 
 /* From the stack pointer to the end of the mapping it is in. */
@@ -101,15 +80,15 @@ static void look_at_stack(struct search *s, uintptr_t sp)
 		s->failed = true; /* an alternative one that is not there any more */
 		return;
 	}
-	look_at_words(s, (const uintptr_t *)(sp - RED_ZONE > m.lo ? sp - RED_ZONE : sp),
-		      (const uintptr_t *)m.hi);
+	look_at_words(s, sp - LGR_RED_ZONE > m.lo ? sp - LGR_RED_ZONE : sp, m.hi);
 }
 
 static bool look_at_thread(void *arg, const struct lgr_stopped *thread)
 {
 	struct search *s = arg;
 
-	look_at_words(s, thread->registers, thread->registers + thread->count);
+	look_at_words(s, (uintptr_t)thread->registers,
+		      (uintptr_t)(thread->registers + thread->count));
 	look_at_stack(s, thread->sp);
 	return !s->failed;
 }
@@ -122,26 +101,24 @@ static bool look_at_others(struct search *s)
 	return true;
 }
 
-static struct search span(void)
+/* Returns whether there is anything to look for. */
+static bool seek(struct search *s)
 {
-	struct search s = { .lo = UINTPTR_MAX, .guard = lgr_words_guard() };
 	const struct lgr_object *object = NULL;
 
 	while ((object = lgr_registry_next_kept(object)))
-		if (lgr_is(object, LGR_FL_PROVEN)) {
-			s.lo = lgr_min(s.lo, object->lo);
-			s.hi = s.hi > object->hi ? s.hi : object->hi;
-		}
-	return s;
+		if (lgr_is(object, LGR_FL_PROVEN))
+			lgr_words_add(&s->words, object->lo, object->hi);
+	return s->words.hi;
 }
 
 bool lgr_stacks_look(const void *frame)
 {
-	struct search s = span();
+	struct search s = { .words = { .guard = lgr_words_guard(), .found = found } };
 	struct lgr_object *object = NULL;
 
-	if (s.lo > s.hi)
-		return true; /* there is nothing to look for */
+	if (!seek(&s))
+		return true;
 	look_at_stack(&s, (uintptr_t)frame);
 	if (!s.failed && look_at_others(&s) && !s.failed)
 		return true;

@@ -2,7 +2,7 @@
  * stacks.h - does a thread's stack or one of its registers point into an object?
  *
  * A conservative look: any word that may be an address in the object counts, return addresses and dead
- * slots alike, and so does a word that setjmp has mangled. An unwinder would need tables that are not
+ * slots alike, in every encoding that words.h knows. An unwinder would need tables that are not
  * everywhere, and would not see a pointer in a local variable.
  *
  * Rank 12 (preload).
