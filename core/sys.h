@@ -271,6 +271,21 @@ static inline uint32_t lgr_sys_gettid(void)
 	return (uint32_t)lgr_syscall(__NR_gettid, 0, 0, 0, 0, 0, 0);
 }
 
+/*
+ * Waits for a child of ours, or a thread that we trace, none of which sends a signal at its end (__WALL in
+ * wait4(2)); goes on when a signal interrupts it. block: until there is something to say; else returns 0.
+ */
+static inline long lgr_sys_wait(long pid, int *ret_status, bool block)
+{
+	int flags = 0x40000000 | (block ? 0 : 1 /* WNOHANG */);
+	long r;
+
+	do
+		r = lgr_syscall(__NR_wait4, pid, (long)ret_status, flags, 0, 0, 0);
+	while (r == -4 /* EINTR */);
+	return r;
+}
+
 /* timeout: relative, NULL for ever; for FUTEX_WAIT alone. */
 static inline void lgr_sys_futex(const void *word, int op, uint32_t value,
 				 const struct timespec *timeout)

@@ -13,7 +13,6 @@
 #include "text.h"
 
 #define ALLOWED 77 /* how the child ends */
-#define WAIT_ALL 0x40000000
 
 static uint64_t inherited;
 static enum { NOT_TRIED, GOOD, BAD } tried;
@@ -89,8 +88,7 @@ static bool child_survives(void)
 		try();
 	if (child < 0)
 		return false;
-	while (lgr_syscall(__NR_wait4, child, (long)&status, WAIT_ALL, 0, 0, 0) == -4 /* EINTR */)
-		;
+	lgr_sys_wait(child, &status, true);
 	return status == ALLOWED << 8;
 }
 

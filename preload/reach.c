@@ -28,7 +28,6 @@
 #include "watch.h"
 
 #define PIECE ((size_t)256 << 10) /* looked at between two looks at the clock */
-#define RED_ZONE 128 /* below the stack pointer, in use by leaf functions (psABI 3.2.2) */
 
 /* ---------------------------------------------------------------------------------- the verdicts */
 
@@ -391,7 +390,7 @@ static bool look_at_thread(void *arg, const struct lgr_stopped *thread)
 	size_t count = lgr_blind("vectors") ? thread->general : thread->count;
 
 	know_threads(l);
-	lgr_exempt_stack(thread->tid, thread->sp - RED_ZONE);
+	lgr_exempt_stack(thread->tid, thread->sp - LGR_RED_ZONE);
 	for (size_t i = lgr_blind("registers") ? thread->general : 0; i < count; i++) {
 		enum lgr_encoding how;
 		uintptr_t value;

@@ -7,7 +7,6 @@
  * Owns: the child, and the memory in which it answers. Guard: lgr_lock_registry.
  * SPDX-License-Identifier: MIT
  */
-#include "arena.h"
 #include "look.h"
 #include "reach.h"
 #include "region.h"
@@ -16,7 +15,6 @@
 #include "text.h"
 
 #define PATIENCE UINT64_C(60000000000) /* ns that the child looks */
-#define WAIT_ALL 0x40000000	       /* __WALL: it sends no signal at its end */
 
 /* The child's answer about one object. */
 struct answer {
@@ -62,7 +60,6 @@ void lgr_reach_forked(void)
 /* ------------------------------------------------------------------------------------ the child */
 
 struct comparison {
-	struct look *look;
 	uint64_t layout;
 	bool differs;
 };
@@ -84,9 +81,9 @@ static bool compare(void *arg, const struct lgr_mapping *m, const char *flags)
 	return true;
 }
 
-static bool is_whole(struct look *l)
+static bool is_whole(const struct look *l)
 {
-	struct comparison c = { .look = l };
+	struct comparison c = { 0 };
 
 	return lgr_maps_each_flagged(compare, &c) && !c.differs && c.layout == l->layout;
 }
@@ -108,7 +105,10 @@ static void answer(const struct look *l)
 	atomic_store(&all->done, DONE);
 }
 
-/* Alone with a copy of everything. Pipes must not stay open because of it, and nobody waits when the program ends. */
+/*
+ * Alone with a copy of everything. Pipes must not stay open because of it, and nobody waits when the program
+ * ends.
+ */
 static _Noreturn void look_in_child(struct look *l)
 {
 	lgr_syscall(__NR_close_range, 0, UINT32_MAX, 0, 0, 0, 0);
@@ -219,8 +219,7 @@ bool lgr_reach_collect(void)
 	int status;
 	bool done;
 
-	if (!snapshot.child || lgr_syscall(__NR_wait4, snapshot.child, (long)&status,
-					   WAIT_ALL | 1 /* WNOHANG */, 0, 0, 0) == 0)
+	if (!snapshot.child || lgr_sys_wait(snapshot.child, &status, false) == 0)
 		return false;
 	done = atomic_load(&all->done) == DONE;
 	unseen = done ? all->unseen : LGR_UN_FORK; /* it was killed */

@@ -21,8 +21,6 @@
 #define NAP 20000	   /* ns */
 #define LOOK 100000000	   /* ns after which it is seen whether the helper is still there */
 #define EVENT_STOP 128u	   /* PTRACE_EVENT_STOP */
-#define WAIT_NOHANG 1
-#define WAIT_ALL 0x40000000 /* __WALL: the helper's tracees are no children of its */
 
 struct entry {
 	uint32_t tid;
@@ -108,8 +106,7 @@ static bool wait_for(struct entry *e, uint64_t until)
 	int status = 0;
 	long r;
 
-	while ((r = lgr_syscall(__NR_wait4, e->tid, (long)&status, WAIT_ALL | WAIT_NOHANG, 0, 0,
-				0)) == 0) {
+	while ((r = lgr_sys_wait(e->tid, &status, false)) == 0) {
 		if (lgr_sys_clock(CLOCK_MONOTONIC) > until)
 			return false;
 		lgr_syscall(__NR_nanosleep, (long)&nap, 0, 0, 0, 0, 0);
@@ -297,15 +294,11 @@ static void allow(long pid)
 	lgr_syscall(__NR_prctl, PR_SET_PTRACER, pid, 0, 0, 0, 0);
 }
 
-static bool wait_for_helper(int flags)
+static bool wait_for_helper(bool block)
 {
 	int status;
-	long r;
 
-	while ((r = lgr_syscall(__NR_wait4, job.helper, (long)&status, WAIT_ALL | flags, 0, 0,
-				0)) == -4 /* EINTR */)
-		;
-	return r != 0;
+	return lgr_sys_wait(job.helper, &status, block) != 0;
 }
 
 /* No handler of the program may run in the helper, or here while others are stopped. */
@@ -357,12 +350,12 @@ enum lgr_unseen lgr_stop_begin(bool (*look)(void *arg, const struct lgr_stopped 
 	job.helper = spawn(job.stack + sizeof(job.stack));
 	while (job.helper > 0 && !gone && atomic_load(&job.state) == STARTING) {
 		lgr_sys_futex(&job.state, FUTEX_WAIT_PRIVATE, STARTING, &a_while);
-		gone = atomic_load(&job.state) == STARTING && wait_for_helper(WAIT_NOHANG);
+		gone = atomic_load(&job.state) == STARTING && wait_for_helper(false);
 	}
 	if (job.helper > 0 && !gone && atomic_load(&job.state) == STOPPED)
 		return LGR_UN_NOTHING;
 	if (job.helper > 0 && !gone)
-		wait_for_helper(0);
+		wait_for_helper(true);
 	finish();
 	return job.unseen;
 }
@@ -372,7 +365,7 @@ uint64_t lgr_stop_end(void)
 	uint64_t begun = job.begun_ns;
 
 	set_state(RELEASED);
-	wait_for_helper(0);
+	wait_for_helper(true);
 	finish();
 	return lgr_sys_clock(CLOCK_MONOTONIC) - begun;
 }

@@ -19,6 +19,8 @@
 #include "base.h"
 #include "wire.h"
 
+#define LGR_RED_ZONE 128 /* below the stack pointer, in use by leaf functions (psABI 3.2.2) */
+
 /* One stopped thread: its registers as they lie in memory, its stack and thread pointers. */
 struct lgr_stopped {
 	uint32_t tid;

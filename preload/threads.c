@@ -142,7 +142,10 @@ static bool check_block(void *arg, uintptr_t descriptor)
 	return fits(descriptor, *(uint32_t *)arg);
 }
 
-/* In every thread whose stack glibc made the same four words, and nowhere else; also in those that have ended. */
+/*
+ * In every thread whose stack glibc made the same four words, and nowhere else; also in those that have
+ * ended.
+ */
 static void find_block(void)
 {
 	struct candidates c = { 0 };
@@ -222,8 +225,8 @@ static bool is_up_to_date(const uintptr_t *vector, size_t module, const struct l
 }
 
 /*
- * The vector has its length in the entry before its first (elf/dl-tls.c), which is its generation, and two words an entry. Static
- * TLS is at a fixed distance from the thread pointer: below it on x86-64, above it on aarch64 (variants
+ * The vector has its length in the entry before its first (elf/dl-tls.c), which is its generation, and two
+ * words an entry. Static TLS is at a fixed distance from the thread pointer: below it on x86-64, above it on aarch64 (variants
  * II and I of "ELF Handling For Thread-Local Storage"), where the thread pointer is behind struct pthread.
  */
 bool lgr_threads_storage(const struct lgr_thread *thread, const struct link_map *map,
