@@ -303,6 +303,193 @@ static inline int linger_vouch(linger_rt *rt, const void *lo, const void *hi, in
 	return rt && linger_vouch_ ? linger_vouch_(rt, lo, hi, on) : 0;
 }
 
+/* ------------------------------------------------------------------------------------ redirects */
+
+/*
+ * A redirect leads every binding of a definition (GOT entries, function pointers and vtables that the
+ * loader filled in, dlsym, what is loaded later) to a replacement, until it is restored. Of several on
+ * one definition the newest wins; each knows its previous; they are restored in any order. A redirected
+ * call costs what a call through the PLT costs.
+ *
+ * The module that the replacement is in, and what was loaded for it alone, stay bound to the previous
+ * definition, by dlsym, too: a replacement may call what it replaces by its name.
+ * Replaced and replacing objects are kept loaded as long as the redirect stands.
+ *
+ * Out of reach: calls that the linker bound inside an object (static, hidden, protected, -Bsymbolic, LTO);
+ * pointers that the program has stored by itself. The report counts the first (linger_report).
+ */
+typedef struct linger_redirect linger_redirect;
+
+enum linger_redirect_flag {
+	LINGER_LATER = 1, /* nobody need define the name yet: it takes effect when somebody does */
+	LINGER_ALL_BUT = 2,  /* callers, or caller, is who is left out */
+	LINGER_COMPLETE = 4, /* refuse, unless every binding can be reached */
+	LINGER_AT_ENTRY = 8, /* at the function's entry, too, which reaches every call: its object
+				was built with -fpatchable-function-entry=N, N at least 5 */
+	LINGER_SELF = 16     /* the replacing module's own bindings, too */
+};
+
+struct linger_change {
+	/* What: NAME or NAME@VERSION. NAME alone is the default version, and what else has its address
+	 * under this name. Of several definitions that of the global scope, in search order, else the
+	 * one loaded first; when it goes, the next one. NULL: see address. */
+	const char *symbol;
+	const void *address; /* symbol is NULL: the start of a definition, under all its names */
+	const void *replacement; /* what gets called instead */
+	const char *callers;	 /* only objects whose path matches this glob(7); NULL: all */
+	const void *caller;	 /* only the object that this address is in; NULL: see callers */
+	const void
+		*provider; /* only a definition in the object that this address is in; NULL: any */
+	/* Kept up to date by linger (atomic stores) while the redirect stands: the previous definition;
+	 * NULL while there is none. The pointer's own place must stay as long. NULL: not wanted. */
+	void **previous;
+	unsigned flags;	     /* enum linger_redirect_flag */
+	unsigned namespace_; /* of dlmopen, by its number; 0: the base. For names only */
+};
+
+extern int linger_redirect_(const struct linger_change *changes, size_t n, linger_redirect **ret,
+			    char *err, size_t errlen) LINGER_WEAK_;
+extern int linger_restore_(linger_redirect *const *redirects, size_t n) LINGER_WEAK_;
+extern int linger_previous_(const linger_redirect *redirect, void **ret) LINGER_WEAK_;
+
+/*
+ * linger_redirect_all - makes n changes, all of them or none.
+ * @ret: n handles, to be restored; untouched on failure. They cost memory until then.
+ * @err: gets one sentence on failure, cut to errlen bytes with the NUL; may be NULL.
+ *
+ * Returns 0, or
+ *  -EINVAL	a change is malformed: neither or both of symbol and address, no replacement
+ *  -ENOENT	nobody defines the name (and no LINGER_LATER), or no definition begins at the address
+ *  -ENODATA	the name is defined, but not in that version
+ *  -EOPNOTSUPP	a thread-local symbol; data that the program has its own copy of (a COPY relocation);
+ *		a definition in ld.so, the vDSO, a sanitizer's runtime, or one that linger itself needs;
+ *		LINGER_AT_ENTRY where the entry cannot be patched
+ *  -EXDEV	LINGER_COMPLETE, and something is out of reach
+ *  -EPERM	the kernel refuses to make the pages writable
+ *  -EBUSY	called where it cannot be done: in a signal handler that interrupted linger
+ *  -ENOMEM, -ENOSYS (absent or switched off)
+ *
+ * Other threads may be calling, loading and binding meanwhile: each call gets the one or the other
+ * definition, and when this returns every later one gets the new one. Waits for the loader's lock (not
+ * to be called with a lock that a constructor may want), and, in a program of several threads, for those
+ * that are in the middle of their first call through an unbound slot of that name (at most 50 ms; a slot that is
+ * still missing then is set right in a later dl* call, and the report says so).
+ * May be called in constructors and destructors. MT-safe, not async-signal-safe.
+ */
+static inline int linger_redirect_all(const struct linger_change *changes, size_t n,
+				      linger_redirect **ret, char *err, size_t errlen)
+{
+	return linger_redirect_ ? linger_redirect_(changes, n, ret, err, errlen) : -ENOSYS;
+}
+
+/* linger_redirect_one - one change, as linger_redirect_all. */
+static inline int linger_redirect_one(const struct linger_change *change, linger_redirect **ret,
+				      char *err, size_t errlen)
+{
+	return linger_redirect_all(change, 1, ret, err, errlen);
+}
+
+/*
+ * linger_restore_all - takes n redirects back, in whatever order they were made; the handles are gone.
+ * What they led to the replacement leads to where it would lead without them; slots and protections are
+ * as they were found. A thread may still be in the replacement when this returns.
+ * Returns 0, or -EINVAL, with nothing done: one of them is no redirect. Waits and may be called as
+ * linger_redirect_all. Absent: -ENOSYS.
+ */
+static inline int linger_restore_all(linger_redirect *const *redirects, size_t n)
+{
+	return linger_restore_ ? linger_restore_(redirects, n) : -ENOSYS;
+}
+static inline int linger_restore(linger_redirect *redirect)
+{
+	return linger_restore_all(&redirect, 1);
+}
+
+/*
+ * linger_previous - what the replacement stands in for now: the next older redirect's replacement, else
+ * the definition itself (of an IFUNC, what its resolver chose).
+ * Returns 0, -ENOENT (nobody defines the name yet), -EINVAL, -ENOSYS. Takes a leaf lock.
+ */
+static inline int linger_previous(const linger_redirect *redirect, void **ret)
+{
+	return linger_previous_ ? linger_previous_(redirect, ret) : -ENOSYS;
+}
+
+enum linger_verdict {
+	LINGER_CHANGED = 1, /* leads to the replacement */
+	LINGER_UNBOUND,	    /* waits for its first call, and will lead there */
+	LINGER_NEWER,	    /* leads to the replacement of a newer redirect */
+	LINGER_OWN,	    /* of the replacing module: leads to the previous definition */
+	LINGER_NOT_MEANT,   /* its object is not among the callers asked for */
+	LINGER_OTHER, /* holds something else: another version or definition, or what the program put there */
+	LINGER_REFUSED,	 /* the kernel refuses to make its page writable */
+	LINGER_INTERNAL, /* a call that the linker bound inside the object: at is the instruction */
+	LINGER_UNSETTLED /* a thread that was in its first call has put the previous one back */
+};
+
+enum linger_binding_kind {
+	LINGER_SLOT_JUMP = 1, /* of the PLT (JUMP_SLOT) */
+	LINGER_SLOT_GOT,      /* of the GOT (GLOB_DAT): calls without a PLT, addresses taken */
+	LINGER_SLOT_DATA,     /* a word in data: function pointers, vtables (R_X86_64_64, ABS64) */
+	LINGER_SLOT_COPY,     /* data copied into the program */
+	LINGER_SLOT_TLS,      /* of a thread-local variable */
+	LINGER_CALL_INTERNAL  /* no slot: a call inside the object */
+};
+
+struct linger_binding {
+	uint64_t id; /* the object it is in */
+	const void *at;
+	unsigned kind;	     /* enum linger_binding_kind */
+	unsigned verdict;    /* enum linger_verdict; 0 in linger_each_slot */
+	const char *symbol;  /* the name it is bound by */
+	const char *version; /* NULL: none */
+};
+typedef int linger_visit_binding(const struct linger_binding *binding, void *arg);
+
+struct linger_symbol {
+	const char *name, *version; /* version NULL: none */
+	const void *address; /* of an IFUNC the resolver's; NULL where it is not defined here */
+	size_t size;
+	unsigned type, bind, visibility; /* STT_, STB_, STV_ of elf.h */
+	unsigned defined;
+	unsigned hidden; /* an old version, to which nothing new is linked */
+};
+typedef int linger_visit_symbol(const struct linger_symbol *symbol, void *arg);
+
+extern int linger_report_(const linger_redirect *redirect, linger_visit_binding *visit,
+			  void *arg) LINGER_WEAK_;
+extern int linger_each_slot_(const void *inside, linger_visit_binding *visit,
+			     void *arg) LINGER_WEAK_;
+extern int linger_each_symbol_(const void *inside, linger_visit_symbol *visit,
+			       void *arg) LINGER_WEAK_;
+
+/*
+ * linger_report - what has become of every binding of the redirect's name, as it is now.
+ * visit is called with no lock held, and ends the report by returning anything but 0. Strings are valid
+ * during the call.
+ * Returns 0, what visit returned, -EINVAL, -ENOMEM, -EBUSY, -ENOSYS. Reads the code of the replaced object for
+ * calls bound inside it.
+ */
+static inline int linger_report(const linger_redirect *redirect, linger_visit_binding *visit,
+				void *arg)
+{
+	return linger_report_ ? linger_report_(redirect, visit, arg) : -ENOSYS;
+}
+
+/*
+ * linger_each_slot, linger_each_symbol - the bindings, and the symbols, of the object that inside lies
+ * in, until visit returns anything but 0. The caller keeps the object loaded; strings live as long as it.
+ * No lock is held: visit may do as it likes. Return 0, what visit returned, -ENOENT, -ENOSYS.
+ */
+static inline int linger_each_slot(const void *inside, linger_visit_binding *visit, void *arg)
+{
+	return linger_each_slot_ ? linger_each_slot_(inside, visit, arg) : -ENOSYS;
+}
+static inline int linger_each_symbol(const void *inside, linger_visit_symbol *visit, void *arg)
+{
+	return linger_each_symbol_ ? linger_each_symbol_(inside, visit, arg) : -ENOSYS;
+}
+
 #ifdef __cplusplus
 }
 #endif
