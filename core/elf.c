@@ -13,9 +13,19 @@
 #if defined(__x86_64__)
 #define R_SLOT R_X86_64_JUMP_SLOT
 #define R_GOT R_X86_64_GLOB_DAT
+#define R_WORD R_X86_64_64
+#define R_COPIED R_X86_64_COPY
+#define R_TLS_FIRST R_X86_64_DTPMOD64
+#define R_TLS_LAST R_X86_64_TPOFF64
+#define R_TLS_DESC R_X86_64_TLSDESC
 #elif defined(__aarch64__)
 #define R_SLOT R_AARCH64_JUMP_SLOT
 #define R_GOT R_AARCH64_GLOB_DAT
+#define R_WORD R_AARCH64_ABS64
+#define R_COPIED R_AARCH64_COPY
+#define R_TLS_FIRST R_AARCH64_TLS_DTPMOD
+#define R_TLS_LAST R_AARCH64_TLS_TPREL
+#define R_TLS_DESC R_AARCH64_TLSDESC
 #endif
 
 /*
@@ -43,6 +53,8 @@ void lgr_elf_init(struct lgr_elf *elf, uintptr_t load, const ElfW(Dyn) *dynamic)
 		case DT_GNU_HASH: elf->gnu_hash = (const void *)pointer(elf, d); break;
 		case DT_HASH: elf->sysv_hash = (const void *)pointer(elf, d); break;
 		case DT_VERSYM: elf->versions = (const void *)pointer(elf, d); break;
+		case DT_VERDEF: elf->verdefs = (const void *)pointer(elf, d); break;
+		case DT_VERNEED: elf->verneeds = (const void *)pointer(elf, d); break;
 		case DT_RELA: elf->rela = (const void *)pointer(elf, d); break;
 		case DT_RELASZ: elf->relas = d->d_un.d_val / sizeof(ElfW(Rela)); break;
 		case DT_RELACOUNT: elf->relatives = d->d_un.d_val; break;
@@ -66,7 +78,7 @@ void lgr_elf_init(struct lgr_elf *elf, uintptr_t load, const ElfW(Dyn) *dynamic)
 		elf->soname = elf->strings + soname->d_un.d_val;
 }
 
-static uint32_t gnu_hash(const char *name)
+uint32_t lgr_elf_hash(const char *name)
 {
 	uint32_t h = 5381;
 
@@ -75,16 +87,82 @@ static uint32_t gnu_hash(const char *name)
 	return h;
 }
 
-/* A symbol an unversioned reference may bind to: defined, global, not a hidden (old) version. */
-static bool is_default(const struct lgr_elf *elf, uint32_t i, const char *name)
+/* --------------------------------------------------------------------------------------- versions */
+
+#define HIDDEN 0x8000u /* an old version: nothing new is linked to it */
+#define FIRST 2u       /* 0 is local, 1 has no version */
+
+static const char *defined_version(const struct lgr_elf *elf, uint32_t index)
+{
+	const ElfW(Verdef) *d = elf->verdefs;
+
+	for (; d; d = (const void *)((const char *)d + d->vd_next)) {
+		const ElfW(Verdaux) *name = (const void *)((const char *)d + d->vd_aux);
+
+		if ((d->vd_ndx & ~HIDDEN) == index && !(d->vd_flags & VER_FLG_BASE))
+			return elf->strings + name->vda_name;
+		if (!d->vd_next)
+			break;
+	}
+	return NULL;
+}
+
+static const char *needed_version(const struct lgr_elf *elf, uint32_t index)
+{
+	const ElfW(Verneed) *n = elf->verneeds;
+
+	for (; n; n = (const void *)((const char *)n + n->vn_next)) {
+		const ElfW(Vernaux) *a = (const void *)((const char *)n + n->vn_aux);
+
+		for (uint32_t i = 0; i < n->vn_cnt; i++) {
+			if ((a->vna_other & ~HIDDEN) == index)
+				return elf->strings + a->vna_name;
+			a = (const void *)((const char *)a + a->vna_next);
+		}
+		if (!n->vn_next)
+			break;
+	}
+	return NULL;
+}
+
+const char *lgr_elf_version(const struct lgr_elf *elf, uint32_t symbol)
+{
+	uint32_t index = elf->versions ? elf->versions[symbol] & ~HIDDEN : 0;
+	const char *name;
+
+	if (index < FIRST)
+		return NULL;
+	/* What a program has copied is defined there, in a version that it needs. */
+	name = defined_version(elf, index);
+	return name ? name : needed_version(elf, index);
+}
+
+static bool version_matches(const struct lgr_elf *elf, uint32_t i, const char *version)
+{
+	const char *has;
+
+	if (!elf->versions)
+		return true;
+	if (!version)
+		return !(elf->versions[i] & HIDDEN);
+	has = lgr_elf_version(elf, i);
+	return has ? lgr_equal(has, version) : !(elf->versions[i] & HIDDEN);
+}
+
+/* ---------------------------------------------------------------------------------------- lookups */
+
+/* Global, and defined, or an undefined function's entry in the program's PLT that stands for it. */
+static bool answers(const struct lgr_elf *elf, uint32_t i, const struct lgr_wanted *wanted)
 {
 	const ElfW(Sym) *s = &elf->symbols[i];
-	unsigned bind = ELF64_ST_BIND(s->st_info);
+	unsigned bind = ELF64_ST_BIND(s->st_info), type = ELF64_ST_TYPE(s->st_info);
 
-	return s->st_shndx != SHN_UNDEF && s->st_value &&
-	       (bind == STB_GLOBAL || bind == STB_WEAK || bind == STB_GNU_UNIQUE) &&
-	       !(elf->versions && (elf->versions[i] & 0x8000)) &&
-	       lgr_equal(elf->strings + s->st_name, name);
+	if ((s->st_shndx == SHN_UNDEF && !wanted->address) ||
+	    (!s->st_value && s->st_shndx != SHN_ABS && type != STT_TLS))
+		return false;
+	return (bind == STB_GLOBAL || bind == STB_WEAK || bind == STB_GNU_UNIQUE) &&
+	       lgr_equal(elf->strings + s->st_name, wanted->name) &&
+	       version_matches(elf, i, wanted->version);
 }
 
 /* The hash section: nbuckets, index of the first hashed symbol, bloom words, bloom shift, bloom
@@ -104,20 +182,31 @@ static struct gnu_table gnu_table(const struct lgr_elf *elf)
 	return t;
 }
 
-static uint32_t find_gnu(const struct lgr_elf *elf, const char *name)
+/* The filter before the buckets: most objects do not define what is looked for. */
+static bool may_have(const struct lgr_elf *elf, uint32_t hash)
+{
+	const uint32_t *h = elf->gnu_hash;
+	const ElfW(Addr) *bloom = (const ElfW(Addr) *)(h + 4);
+	const unsigned bits = 8 * sizeof(*bloom);
+	ElfW(Addr) word = bloom[(hash / bits) & (h[2] - 1)];
+
+	return word >> (hash % bits) & word >> ((hash >> h[3]) % bits) & 1;
+}
+
+static uint32_t find_gnu(const struct lgr_elf *elf, const struct lgr_wanted *wanted)
 {
 	struct gnu_table t = gnu_table(elf);
-	uint32_t hash = gnu_hash(name), i;
+	uint32_t i;
 
-	if (!t.buckets)
+	if (!t.buckets || !may_have(elf, wanted->hash))
 		return 0;
-	i = t.bucket[hash % t.buckets];
+	i = t.bucket[wanted->hash % t.buckets];
 	if (i < t.first)
 		return 0;
 	for (;; i++) {
 		uint32_t h = t.chain[i - t.first];
 
-		if ((h | 1) == (hash | 1) && is_default(elf, i, name))
+		if ((h | 1) == (wanted->hash | 1) && answers(elf, i, wanted))
 			return i;
 		if (h & 1)
 			return 0;
@@ -125,38 +214,81 @@ static uint32_t find_gnu(const struct lgr_elf *elf, const char *name)
 }
 
 /* Old objects have no GNU hash: every symbol is compared, since this is not a path that hurries. */
-static uint32_t find_sysv(const struct lgr_elf *elf, const char *name)
+static uint32_t find_sysv(const struct lgr_elf *elf, const struct lgr_wanted *wanted)
 {
 	for (uint32_t i = 1; i < elf->sysv_hash[1]; i++)
-		if (is_default(elf, i, name))
+		if (answers(elf, i, wanted))
 			return i;
 	return 0;
 }
 
+static bool is_namesake(const struct lgr_elf *elf, uint32_t symbol, uint32_t i)
+{
+	const ElfW(Sym) *s = elf->symbols;
+
+	return s[i].st_shndx != SHN_UNDEF && ELF64_ST_BIND(s[i].st_info) != STB_LOCAL &&
+	       (s[i].st_name == s[symbol].st_name ||
+		lgr_equal(elf->strings + s[i].st_name, elf->strings + s[symbol].st_name));
+}
+
+/* Those of one name are in one bucket. */
+uint32_t lgr_elf_same_name(const struct lgr_elf *elf, uint32_t symbol, uint32_t after)
+{
+	struct gnu_table t;
+	uint32_t i = after + 1, hash;
+
+	if (!elf->gnu_hash) {
+		for (; elf->sysv_hash && i < elf->sysv_hash[1]; i++)
+			if (is_namesake(elf, symbol, i))
+				return i;
+		return 0;
+	}
+	t = gnu_table(elf);
+	if (after && t.chain[after - t.first] & 1)
+		return 0;
+	hash = lgr_elf_hash(elf->strings + elf->symbols[symbol].st_name);
+	if (!after)
+		i = t.buckets ? t.bucket[hash % t.buckets] : 0;
+	for (; i >= t.first; i++) {
+		if ((t.chain[i - t.first] | 1) == (hash | 1) && is_namesake(elf, symbol, i))
+			return i;
+		if (t.chain[i - t.first] & 1)
+			return 0;
+	}
+	return 0;
+}
+
+uint32_t lgr_elf_lookup(const struct lgr_elf *elf, const struct lgr_wanted *wanted)
+{
+	if (!elf->symbols || !elf->strings)
+		return 0;
+	if (elf->gnu_hash)
+		return find_gnu(elf, wanted);
+	return elf->sysv_hash ? find_sysv(elf, wanted) : 0;
+}
+
 const ElfW(Sym) *lgr_elf_find(const struct lgr_elf *elf, const char *name)
 {
-	uint32_t i = 0;
+	const struct lgr_wanted wanted = { .name = name, .hash = lgr_elf_hash(name) };
+	uint32_t i = lgr_elf_lookup(elf, &wanted);
 
-	if (!elf->symbols || !elf->strings)
-		return NULL;
-	if (elf->gnu_hash)
-		i = find_gnu(elf, name);
-	else if (elf->sysv_hash)
-		i = find_sysv(elf, name);
 	return i ? &elf->symbols[i] : NULL;
+}
+
+uintptr_t lgr_elf_resolve(const struct lgr_elf *elf, const ElfW(Sym) *symbol)
+{
+	uintptr_t address = lgr_elf_address(elf, symbol);
+
+	if (ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC)
+		address = ((uintptr_t(*)(void))address)();
+	return address;
 }
 
 uintptr_t lgr_elf_symbol(const struct lgr_elf *elf, const char *name)
 {
 	const ElfW(Sym) *symbol = lgr_elf_find(elf, name);
-	uintptr_t address;
 
-	if (!symbol)
-		return 0;
-	address = elf->load + symbol->st_value;
-	if (ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC)
-		address = ((uintptr_t(*)(void))address)();
-	return address;
+	return symbol ? lgr_elf_resolve(elf, symbol) : 0;
 }
 
 /* One more than the last symbol that can be defined. */
@@ -180,10 +312,29 @@ static uint32_t symbol_count(const struct lgr_elf *elf)
 	return last + 1;
 }
 
+static uint32_t first_defined(const struct lgr_elf *elf)
+{
+	return elf->gnu_hash ? elf->gnu_hash[1] : 1;
+}
+
+uint32_t lgr_elf_at(const struct lgr_elf *elf, uintptr_t address, uint32_t after)
+{
+	uint32_t n = elf->symbols ? symbol_count(elf) : 0;
+
+	for (uint32_t i = after ? after + 1 : first_defined(elf); i < n; i++) {
+		const ElfW(Sym) *s = &elf->symbols[i];
+
+		if (s->st_shndx != SHN_UNDEF && ELF64_ST_BIND(s->st_info) != STB_LOCAL &&
+		    ELF64_ST_TYPE(s->st_info) != STT_TLS && lgr_elf_address(elf, s) == address)
+			return i;
+	}
+	return 0;
+}
+
 bool lgr_elf_has_unique(const struct lgr_elf *elf)
 {
 	uint32_t n = elf->symbols ? symbol_count(elf) : 0;
-	uint32_t first = elf->gnu_hash ? elf->gnu_hash[1] : 1;
+	uint32_t first = first_defined(elf);
 
 	for (uint32_t i = first; i < n; i++)
 		if (ELF64_ST_BIND(elf->symbols[i].st_info) == STB_GNU_UNIQUE &&
@@ -192,34 +343,85 @@ bool lgr_elf_has_unique(const struct lgr_elf *elf)
 	return false;
 }
 
-/* Returns false when the visitor has had enough. */
-static bool slots_in(const struct lgr_elf *elf, const ElfW(Rela) *r, size_t n,
-		     lgr_slot_visit *visit, void *arg)
+static enum lgr_slot_kind kind_of(uint32_t type)
 {
-	for (; n--; r++) {
-		uint32_t type = ELF64_R_TYPE(r->r_info);
-		struct lgr_slot slot = { .jump = type == R_SLOT };
+	switch (type) {
+	case R_SLOT: return LGR_SLOT_JUMP;
+	case R_GOT: return LGR_SLOT_GOT;
+	case R_WORD: return LGR_SLOT_DATA;
+	case R_COPIED: return LGR_SLOT_COPY;
+	default: break;
+	}
+	return (type >= R_TLS_FIRST && type <= R_TLS_LAST) || type == R_TLS_DESC ? LGR_SLOT_TLS
+										 : LGR_SLOT_NONE;
+}
 
-		if (type != R_GOT && type != R_SLOT)
+/* Returns false when the visitor has had enough. */
+static bool slots_in(const struct lgr_elf *elf, const ElfW(Rela) *r, const ElfW(Rela) *end,
+		     unsigned kinds, lgr_slot_visit *visit, void *arg)
+{
+	for (; r < end; r++) {
+		struct lgr_slot slot = { .kind = kind_of(ELF64_R_TYPE(r->r_info)),
+					 .symbol = ELF64_R_SYM(r->r_info) };
+
+		if (!(kinds >> slot.kind & 1) || !slot.kind || !slot.symbol)
 			continue;
-		slot.name = elf->strings + elf->symbols[ELF64_R_SYM(r->r_info)].st_name;
+		slot.name = elf->strings + elf->symbols[slot.symbol].st_name;
 		slot.at = (uintptr_t *)(elf->load + r->r_offset);
+		slot.addend = r->r_addend;
 		if (!visit(arg, &slot))
 			return false;
 	}
 	return true;
 }
 
-void lgr_elf_slots(const struct lgr_elf *elf, lgr_slot_visit *visit, void *arg)
+void lgr_elf_slots(const struct lgr_elf *elf, unsigned kinds, lgr_slot_visit *visit, void *arg)
 {
-	size_t skip = lgr_min(elf->relatives, elf->relas);
+	const ElfW(Rela) *begin = elf->rela + lgr_min(elf->relatives, elf->relas);
+	const ElfW(Rela) *end = elf->rela + elf->relas;
 
 	if (!elf->symbols || !elf->strings)
 		return;
-	if (elf->rela && !slots_in(elf, elf->rela + skip, elf->relas - skip, visit, arg))
+	/* Some linkers count those of the PLT twice (elf/dynamic-link.h). */
+	if (elf->plt && elf->plt >= begin && elf->plt + elf->plts == end)
+		end = elf->plt;
+	if (elf->rela && !slots_in(elf, begin, end, kinds, visit, arg))
 		return;
 	if (elf->plt)
-		slots_in(elf, elf->plt, elf->plts, visit, arg);
+		slots_in(elf, elf->plt, elf->plt + elf->plts, kinds, visit, arg);
+}
+
+static bool count_symbol(void *arg, const struct lgr_slot *slot)
+{
+	uint32_t *n = arg;
+
+	if (slot->symbol >= *n)
+		*n = slot->symbol + 1;
+	return true;
+}
+
+/* The hash of an object that defines nothing does not say how many there are. */
+uint32_t lgr_elf_symbols(const struct lgr_elf *elf)
+{
+	uint32_t n = elf->symbols ? symbol_count(elf) : 0;
+
+	lgr_elf_slots(elf, LGR_SLOTS_ALL, count_symbol, &n);
+	return n;
+}
+
+bool lgr_elf_relro(uintptr_t load, const ElfW(Phdr) *headers, size_t n, uintptr_t *ret_lo,
+		   uintptr_t *ret_hi)
+{
+	for (size_t i = 0; i < n; i++) {
+		uintptr_t at = load + headers[i].p_vaddr;
+
+		if (headers[i].p_type != PT_GNU_RELRO)
+			continue;
+		*ret_lo = lgr_page_down(at); /* as elf/dl-reloc.c, _dl_protect_relro */
+		*ret_hi = lgr_page_down(at + headers[i].p_memsz);
+		return *ret_lo < *ret_hi;
+	}
+	return false;
 }
 
 const ElfW(Phdr) *lgr_elf_headers(uintptr_t start, uintptr_t end, size_t *ret_n)

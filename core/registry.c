@@ -36,7 +36,7 @@ static struct {
 	bool full;     /* said so already */
 } reg = { .free = NOBODY, .kept = NOBODY };
 
-static struct lgr_object *object_at(uint32_t slot)
+struct lgr_object *lgr_registry_at(uint32_t slot)
 {
 	/* pairs with the release in new_slot */
 	uint64_t chunk = atomic_load_explicit(&lgr_region.chunk[slot / LGR_OBJECT_CHUNK],
@@ -70,7 +70,7 @@ static void table_remove(const struct lgr_object *object)
 	uint32_t *at = bucket_of(object->map);
 
 	while (*at != object->slot)
-		at = &object_at(*at)->next;
+		at = &lgr_registry_at(*at)->next;
 	*at = object->next;
 }
 
@@ -94,8 +94,8 @@ static bool table_reserve(void)
 		uint32_t slot = old[i], next;
 
 		for (; slot != NOBODY; slot = next) {
-			next = object_at(slot)->next;
-			table_add(object_at(slot));
+			next = lgr_registry_at(slot)->next;
+			table_add(lgr_registry_at(slot));
 		}
 	}
 	lgr_arena_free(old, was * sizeof(*old));
@@ -107,8 +107,8 @@ struct lgr_object *lgr_registry_find(uintptr_t map, uint64_t serial)
 	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
 	if (!reg.buckets)
 		return NULL;
-	for (uint32_t slot = *bucket_of(map); slot != NOBODY; slot = object_at(slot)->next) {
-		struct lgr_object *object = object_at(slot);
+	for (uint32_t slot = *bucket_of(map); slot != NOBODY; slot = lgr_registry_at(slot)->next) {
+		struct lgr_object *object = lgr_registry_at(slot);
 
 		if (object->map == map && (serial == UINT64_MAX || object->serial == serial))
 			return object;
@@ -124,14 +124,14 @@ static struct lgr_object *new_slot(void)
 	uint32_t slot = reg.free;
 
 	if (slot != NOBODY) {
-		object = object_at(slot);
+		object = lgr_registry_at(slot);
 		reg.free = object->next;
 		return object;
 	}
 	slot = reg.slots;
 	if (slot > LGR_SLOT_MAX)
 		return NULL;
-	if (!object_at(slot)) {
+	if (!lgr_registry_at(slot)) {
 		void *chunk = lgr_arena_alloc(LGR_OBJECT_CHUNK * sizeof(*object));
 
 		if (!chunk)
@@ -140,7 +140,7 @@ static struct lgr_object *new_slot(void)
 		atomic_store_explicit(&lgr_region.chunk[slot / LGR_OBJECT_CHUNK],
 				      (uint64_t)(uintptr_t)chunk, memory_order_release);
 	}
-	object = object_at(slot);
+	object = lgr_registry_at(slot);
 	object->slot = slot;
 	atomic_store_explicit(&lgr_region.slots_used, ++reg.slots, memory_order_release);
 	return object;
@@ -297,7 +297,8 @@ struct lgr_object *lgr_registry_add(const struct lgr_load *load)
 	object->mark = reg.sweep;
 	object->used = object->let_go = object->refused = 0;
 	object->names = object->pin = object->bound = object->kept_ns = 0;
-	object->unreported = object->kept_as = object->watches = 0;
+	object->unreported = object->kept_as = object->watches = object->slots = 0;
+	object->redirects = 0;
 	atomic_store_explicit(&object->pins, 0, memory_order_relaxed);
 	object->copy = -1;
 	object->path = keep_string(load->path, &object->path_len);
@@ -346,7 +347,7 @@ static void count_kept(struct lgr_object *object, bool kept)
 		reg.kept = object->slot;
 	} else {
 		while (*at != object->slot)
-			at = &object_at(*at)->next_kept;
+			at = &lgr_registry_at(*at)->next_kept;
 		*at = object->next_kept;
 	}
 	atomic_fetch_add_explicit(&lgr_region.kept, kept ? 1 : -1, memory_order_relaxed);
@@ -434,7 +435,7 @@ void lgr_registry_sweep_end(void)
 {
 	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
 	for (uint32_t slot = 0; slot < reg.slots; slot++) {
-		struct lgr_object *object = object_at(slot);
+		struct lgr_object *object = lgr_registry_at(slot);
 
 		if (id_of(object) && object->mark != reg.sweep)
 			lgr_registry_set_state(object, LGR_ST_GONE, LGR_RSN_NONE);
@@ -446,8 +447,8 @@ void lgr_registry_sweep_end(void)
 struct lgr_object *lgr_registry_next(const struct lgr_object *after)
 {
 	for (uint32_t slot = after ? after->slot + 1 : 0; slot < reg.slots; slot++)
-		if (id_of(object_at(slot)))
-			return object_at(slot);
+		if (id_of(lgr_registry_at(slot)))
+			return lgr_registry_at(slot);
 	return NULL;
 }
 
@@ -455,7 +456,7 @@ struct lgr_object *lgr_registry_next_kept(const struct lgr_object *after)
 {
 	uint32_t slot = after ? after->next_kept : reg.kept;
 
-	return slot == NOBODY ? NULL : object_at(slot);
+	return slot == NOBODY ? NULL : lgr_registry_at(slot);
 }
 
 uint64_t lgr_registry_last_id(void)
@@ -465,7 +466,7 @@ uint64_t lgr_registry_last_id(void)
 
 struct lgr_object *lgr_registry_object(uint64_t word)
 {
-	struct lgr_object *object = word ? object_at(lgr_word_slot(word)) : NULL;
+	struct lgr_object *object = word ? lgr_registry_at(lgr_word_slot(word)) : NULL;
 
 	/* pairs with the release in lgr_registry_add */
 	if (!object || atomic_load_explicit(&object->id, memory_order_acquire) != lgr_word_id(word))

@@ -103,6 +103,9 @@ void lgr_registry_sweep_end(void);
 
 /* --------------------------------------------------- without the lock, from anywhere */
 
+/* What stands in a slot of the registry, taken or free; NULL: there never was anything. */
+struct lgr_object *lgr_registry_at(uint32_t slot);
+
 /* The object a word names, if it is still that one; NULL otherwise. Its memory stays readable. */
 struct lgr_object *lgr_registry_object(uint64_t word);
 

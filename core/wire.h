@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define LGR_WIRE_VERSION 3u
+#define LGR_WIRE_VERSION 4u
 
 /* ------------------------------------------------------------------ names */
 
@@ -76,6 +76,7 @@ enum lgr_event {
 	X(E_HOLD, "not-held", "objects cannot be held, so glibc unloads as always")                \
 	X(E_DETACH, "not-detached", "it still depends on its file, which somebody may overwrite")  \
 	X(E_MAPS, "map-limit", "the process nears the kernel's limit of mappings")                 \
+	X(E_REDIRECT, "not-redirected", "a redirect could not be made")                            \
 	X(E_FORK, "fork-handlers", "the fork handlers could not be registered")                    \
 	X(E_OFF, "off", "LINGER=off")
 
@@ -147,6 +148,7 @@ enum lgr_flag {
 	X(SONAME, "l_info[DT_SONAME]")                                                             \
 	X(FILE, "l_file_id")	 /* device, inode */                                               \
 	X(SCOPE, "l_searchlist") /* {list, count}; of the program: global scope */                 \
+	X(SCOPES, "l_scope")	 /* of these, where it looks its symbols up */                     \
 	X(NEEDS, "l_initfini")	 /* dependencies */                                                \
 	X(BOUND, "l_reldeps")	 /* those by relocation */                                         \
 	X(GLOBAL, "l_global")	 /* whether it is in the global scope */
@@ -179,7 +181,11 @@ enum lgr_field {
 	X(LONGEST_PAUSE_NS, "longest_pause_ns") /* of the other threads */                         \
 	X(PROVEN, "proven")			/* objects that nothing reached */                 \
 	X(PROVEN_AT_CALL, "proven_at_call")	/* of these: in the dlclose that gave them up */   \
-	X(WITNESSED, "witnessed")		/* rereads that found the witness still there */
+	X(WITNESSED, "witnessed")		/* rereads that found the witness still there */   \
+	X(REDIRECTS, "redirects")		/* made */                                         \
+	X(RESTORES, "restores")                                                                    \
+	X(SLOTS_WRITTEN, "slots_written") /* by both */                                            \
+	X(SLOTS_RETRIED, "slots_retried") /* of these: again, behind a first call */
 
 enum lgr_counter {
 #define X(id, name) LGR_N_##id,
@@ -382,11 +388,14 @@ struct lgr_object {
 	uint64_t unreported;	     /* hosts that have not reported it unreachable, as bits */
 	uint64_t kept_as;	     /* which keeping this was: an epoch sees those before it */
 	uint64_t watches;	     /* struct lgr_watch, 0: none */
+	uint64_t slots;		     /* struct lgr_indexed, 0: it is not in the index */
 	uint32_t reason;	     /* enum lgr_reason: why it is kept */
 	_Atomic uint32_t pins;
+	uint32_t redirects; /* that need it */
+	uint32_t spare;
 	struct lgr_witness witness; /* where the reason is MEMORY, STACK, DEPENDENCY or UNKNOWN */
 };
-static_assert(sizeof(struct lgr_object) == 384, "object layout");
+static_assert(sizeof(struct lgr_object) == 400, "object layout");
 
 /* What the process can say about linger itself. */
 enum lgr_phase { LGR_PH_NEW, LGR_PH_STARTING, LGR_PH_ON, LGR_PH_OFF };

@@ -119,8 +119,8 @@ static bool rewrite(void *arg, const struct lgr_slot *slot)
 		return true;
 	/* A slot that waits for its first call leads back into the object's own PLT; as does one
 	 * that is bound to a definition of the object's own. */
-	unbound = slot->jump && *slot->at >= found->load->lo && *slot->at < found->load->hi &&
-		  only_libc_has(slot->name);
+	unbound = slot->kind == LGR_SLOT_JUMP && *slot->at >= found->load->lo &&
+		  *slot->at < found->load->hi && only_libc_has(slot->name);
 	if ((unbound || *slot->at == (uintptr_t)lgr_real_libc[i]) &&
 	    lgr_binding_write(found->load, slot->at, interposed[i].ours) &&
 	    i == LGR_REAL___cxa_finalize)
@@ -141,8 +141,8 @@ uint32_t lgr_binding_settle(const struct lgr_load *load)
 {
 	struct found found = { .load = load };
 
-	lgr_elf_slots(&load->elf, examine, &found);
+	lgr_elf_slots(&load->elf, LGR_SLOTS_OF_GOT, examine, &found);
 	if (found.around && load->headers && load->namespace == 0 && alone())
-		lgr_elf_slots(&load->elf, rewrite, &found);
+		lgr_elf_slots(&load->elf, LGR_SLOTS_OF_GOT, rewrite, &found);
 	return found.flags;
 }

@@ -31,7 +31,8 @@ static _Atomic bool at_call;	/* something was condemned for a dlclose of the pro
 
 bool lgr_close_may(const struct lgr_object *object)
 {
-	return lgr_is(object, LGR_FL_HELD) && !lgr_field_nodelete(lgr_map_of(object));
+	return lgr_is(object, LGR_FL_HELD) && !object->redirects &&
+	       !lgr_field_nodelete(lgr_map_of(object));
 }
 
 /* The policies' oracles answer here: each by a flag; and without a policy nothing is kept. */

@@ -20,16 +20,20 @@
 #include "keep.h"
 #include "kernel.h"
 #include "loader.h"
+#include "lock.h"
 #include "log.h"
 #include "notice.h"
 #include "real.h"
+#include "redirect.h"
 #include "start.h"
+#include "stub.h"
 
 void lgr_before_dlopen(const char *file, int mode, long unused, const uintptr_t *frame);
 void lgr_before_dlmopen(Lmid_t ns, const char *file, int mode, const uintptr_t *frame);
 int lgr_before_dlclose(void *handle, long unused, long as_well, const uintptr_t *frame);
-void lgr_before_dlsym(void *handle, const char *name);
-void lgr_before_dlvsym(void *handle, const char *name, const char *version);
+void *lgr_before_dlsym(void *handle, const char *name, long unused, const uintptr_t *frame);
+void *lgr_before_dlvsym(void *handle, const char *name, const char *version,
+			const uintptr_t *frame);
 void lgr_before___cxa_finalize(void *inside);
 __attribute__((visibility("default"))) void __gmon_start__(void);
 __attribute__((visibility("default"))) int sigaltstack(const stack_t *restrict new,
@@ -42,6 +46,13 @@ static void log_open(enum lgr_event event, uint64_t arg, const char *path)
 	lgr_log_write(&entry);
 }
 
+/* As the real function is about to, waits for the loads' lock; but only where there is something to do. */
+static void see_to_redirects(void)
+{
+	if (lgr_unlikely(lgr_redirects_waiting()) && lgr_keep_enter())
+		lgr_keep_leave();
+}
+
 /* What every call that may load or unload begins with. False: linger is off. */
 static bool look_around(void)
 {
@@ -52,6 +63,7 @@ static bool look_around(void)
 		lgr_loads_find_lock();
 	if (lgr_look())
 		lgr_load_seen();
+	see_to_redirects();
 	return true;
 }
 
@@ -95,16 +107,23 @@ static void before_lookup(void)
 	lgr_keep_after_open();
 	if (lgr_load_pending() && lgr_look())
 		lgr_load_seen();
+	see_to_redirects();
 }
 
-void lgr_before_dlsym(void *handle, const char *name)
+/* NULL: as glibc says. frame: stub.h */
+void *lgr_before_dlsym(void *handle, const char *name, long unused, const uintptr_t *frame)
 {
 	before_lookup();
+	return lgr_redirects_any() ? lgr_redirect_lookup(lgr_stub_caller(frame), handle, name, NULL)
+				   : NULL;
 }
 
-void lgr_before_dlvsym(void *handle, const char *name, const char *version)
+void *lgr_before_dlvsym(void *handle, const char *name, const char *version, const uintptr_t *frame)
 {
 	before_lookup();
+	return lgr_redirects_any()
+		       ? lgr_redirect_lookup(lgr_stub_caller(frame), handle, name, version)
+		       : NULL;
 }
 
 /* An object's last destructor: gcc's crtstuff.c calls this with the object's __dso_handle. */
@@ -137,4 +156,8 @@ void __gmon_start__(void)
 		return;
 	lgr_fields_watch();
 	lgr_notice(__builtin_return_address(0));
+	if (lgr_redirects_waiting() && lgr_lock(&lgr_lock_registry)) {
+		lgr_redirects_settle(); /* the load whose notice this is has the loads' lock */
+		lgr_unlock(&lgr_lock_registry);
+	}
 }

@@ -25,6 +25,7 @@
 #include "reach.h"
 #include "real.h"
 #include "records.h"
+#include "redirect.h"
 #include "registry.h"
 #include "safe.h"
 #include "sys.h"
@@ -52,7 +53,9 @@ static void keep(struct lgr_object *object)
 {
 	enum lgr_reason reason = lgr_host_kept(object);
 
-	if (lgr_safe()) {
+	if (object->redirects) {
+		reason = LGR_RSN_REDIRECT;
+	} else if (lgr_safe()) {
 		if (!object->reason)
 			lgr_reach_unseen(object, LGR_UN_LOADING);
 		reason = object->reason;
@@ -70,6 +73,7 @@ static void keep(struct lgr_object *object)
 	lgr_fresh_kept(object);
 	object->kept_ns = lgr_sys_clock(CLOCK_MONOTONIC_COARSE);
 	lgr_watch_requested(object);
+	lgr_redirect_object_kept(object);
 	watch_maps();
 }
 
@@ -249,22 +253,27 @@ static void settle_if_stale(void)
 }
 
 /*
- * Takes the loads' lock, and looks again: until then libc may have unloaded what it opened itself, whose
- * link map is then freed memory, and other threads may have loaded what needs a kept object. Returns how
- * often this thread has the lock; 0: not, and nothing is to be looked into.
+ * The look: until then libc may have unloaded what it opened itself, whose link map is then freed memory, and
+ * other threads may have loaded what needs a kept object.
  */
-static uint32_t enter(void)
+uint32_t lgr_keep_enter(void)
 {
 	uint32_t depth = lgr_loads_lock();
 
-	if (!depth || lgr_look_in_load())
-		return depth;
-	lgr_loads_unlock();
-	return 0;
+	if (!depth)
+		return 0;
+	if (!lgr_look_in_load()) {
+		lgr_loads_unlock();
+		return 0;
+	}
+	if (lgr_redirects_waiting() && lgr_lock(&lgr_lock_registry)) {
+		lgr_redirects_settle();
+		lgr_unlock(&lgr_lock_registry);
+	}
+	return depth;
 }
 
-/* Gives it back, and frees what has been left to be freed (names.h). errno stays as it is. */
-static void leave(void)
+void lgr_keep_leave(void)
 {
 	struct lgr_alias *list = NULL;
 	int saved = *lgr_libc.errno_location();
@@ -356,7 +365,7 @@ int lgr_keep_close(void *handle, const uintptr_t *frame)
 		return result;
 	if (concerns && lgr_safe())
 		lgr_records_find();
-	call.depth = concerns ? enter() : 0;
+	call.depth = concerns ? lgr_keep_enter() : 0;
 	close_if_pending(&call);
 	take_request(handle, &call);
 	if (call.depth && may_close()) {
@@ -364,7 +373,7 @@ int lgr_keep_close(void *handle, const uintptr_t *frame)
 		lgr_close_look_after();
 	}
 	if (call.depth)
-		leave();
+		lgr_keep_leave();
 	lgr_watch_tell_requests();
 	return result;
 }
@@ -377,7 +386,7 @@ void lgr_keep_before_open(const char *file, const uintptr_t *frame)
 
 	if (!lgr_region.holding || lgr_exiting() || !lgr_fresh_concerns())
 		return;
-	call.depth = enter();
+	call.depth = lgr_keep_enter();
 	if (!call.depth)
 		return;
 	close_if_pending(&call);
@@ -386,19 +395,19 @@ void lgr_keep_before_open(const char *file, const uintptr_t *frame)
 		lgr_fresh_before_open(file);
 		lgr_unlock(&lgr_lock_registry);
 	}
-	leave();
+	lgr_keep_leave();
 }
 
 void lgr_keep_after_open(void)
 {
 	if (!atomic_load_explicit(&lgr_region.kept, memory_order_relaxed) || lgr_exiting() ||
-	    !enter())
+	    !lgr_keep_enter())
 		return;
 	if (lgr_lock(&lgr_lock_registry)) {
 		settle_if_stale();
 		lgr_unlock(&lgr_lock_registry);
 	}
-	leave();
+	lgr_keep_leave();
 }
 
 int lgr_keep_reap(void)
@@ -408,16 +417,17 @@ int lgr_keep_reap(void)
 
 	if (!lgr_region.holding || lgr_exiting())
 		return 0;
-	depth = enter();
+	depth = lgr_keep_enter();
 	if (depth == 1)
 		gone = close_proven(NULL);
 	if (depth)
-		leave();
+		lgr_keep_leave();
 	return gone;
 }
 
 void lgr_keep_forget(struct lgr_object *object)
 {
+	lgr_redirect_object_gone(object);
 	lgr_watch_forget(object);
 	lgr_group_forget(object);
 	lgr_names_forget(object);

@@ -34,6 +34,14 @@ void lgr_keep_before_open(const char *file,
 int lgr_keep_close(void *handle, const uintptr_t *frame);
 
 /*
+ * Takes the loads' lock, looks around, and sees to redirects. Returns how often this thread has the lock; 0:
+ * not, and nothing is to be looked into. Leaving frees what has been left to be freed (names.h), and keeps
+ * errno.
+ */
+uint32_t lgr_keep_enter(void);
+void lgr_keep_leave(void);
+
+/*
  * In a thread's first dlsym behind its dlopen: is what was opened a kept object? Waits for the loads'
  * lock, as dlsym is about to (dlfcn/dlsym.c).
  */

@@ -14,12 +14,14 @@
 #include "detach.h"
 #include "fields.h"
 #include "hold.h"
+#include "image.h"
 #include "loader.h"
 #include "lock.h"
 #include "log.h"
 #include "pages.h"
 #include "path.h"
 #include "real.h"
+#include "redirect.h"
 #include "region.h"
 #include "registry.h"
 #include "scrub.h"
@@ -37,8 +39,6 @@ static struct {
 	_Atomic bool closing;
 	/* The last walk passed an object whose load had not come far enough. */
 	_Atomic bool unfinished;
-	const ElfW(Phdr) *main_headers; /* the program's own, as the loader has them */
-	size_t main_header_count;
 } seen = { .first = true };
 
 _Atomic uint32_t lgr_loads_pending;
@@ -167,10 +167,7 @@ static void add(struct link_map *map, uint32_t namespace)
 		load.flags |= LGR_FL_NAMESPACE;
 	if (map == lgr_libc.head) {
 		load.flags |= LGR_FL_MAIN;
-		/* A program whose segments are not contiguous has its header in another one than the
-		 * one found (elf/dl-find_object.c). */
-		load.headers = seen.main_headers;
-		load.header_count = seen.main_header_count;
+		load.headers = lgr_image_program(&load.header_count);
 		load.path = lgr_log_exe();
 	} else {
 		/* The loader keeps what dlopen was given, which may be relative; the vDSO's name is
@@ -185,8 +182,10 @@ static void add(struct link_map *map, uint32_t namespace)
 		load.flags |= lgr_binding_settle(&load);
 	lgr_scrub_settle(&load);
 	object = lgr_registry_add(&load);
-	if (object && !seen.first)
+	if (object && !seen.first) {
 		settle_hold(object);
+		lgr_redirect_new_object(object);
+	}
 }
 
 /* --------------------------------------------------------------------------------------- the walk */
@@ -248,8 +247,8 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 	if (!lgr_lock(&lgr_lock_registry))
 		return 1; /* a signal handler inside a walk: the next look will do */
 	if (seen.first) {
-		seen.main_headers = info->dlpi_phdr; /* the first object is the program */
-		seen.main_header_count = info->dlpi_phnum;
+		/* The first object is the program. */
+		lgr_image_of_program(info->dlpi_phdr, info->dlpi_phnum);
 	}
 	/* With several namespaces subs is no count of removals any more: dl_iterate_phdr counts a
 	 * namespace's objects once for each of them. It still changes with every removal. */

@@ -198,6 +198,25 @@ static uint32_t find_bound(uint32_t needs)
 	return hits == 1 ? found : 0;
 }
 
+/*
+ * l_scope is a list of scopes, at first in the map itself (elf/dl-object.c), and the first of them, where
+ * nothing was opened with RTLD_DEEPBIND, is the global one.
+ */
+static bool is_scopes(uint32_t offset, const void *arg)
+{
+	const uint32_t *scope = arg;
+	const struct link_map *const maps[] = { lgr_libc.head, lgr_libc.libc };
+
+	for (size_t i = 0; i < LGR_COUNT(maps); i++) {
+		uintptr_t map = (uintptr_t)maps[i], list = *(uintptr_t *)(map + offset);
+
+		if (list < map || list >= map + BYTES || list % sizeof(list) ||
+		    *(uintptr_t *)list != (uintptr_t)lgr_libc.head + *scope)
+			return false;
+	}
+	return *scope;
+}
+
 static bool is_file(uint32_t offset, const void *arg)
 {
 	const struct lgr_file *file = arg;
@@ -287,13 +306,15 @@ static void find_all(void)
 	if (at)
 		*(uint32_t *)((char *)lgr_libc.self + at) -= 2;
 	lgr_fields_publish(LGR_FIELD_HANDLES, at);
+	lgr_fields_publish(LGR_FIELD_NEEDS, find_lists(&scope));
+	lgr_fields_publish(LGR_FIELD_SCOPE, lgr_field_known(LGR_FIELD_NEEDS) ? scope : 0);
+	lgr_fields_publish(LGR_FIELD_SCOPES,
+			   lgr_fields_only(is_scopes, &lgr_region.field[LGR_FIELD_SCOPE]));
 	if (lgr_region.policy == LGR_POLICY_OFF)
 		return;
 	lgr_fields_publish(LGR_FIELD_HOLDS, try_often(find_holds));
 	lgr_fields_publish(LGR_FIELD_NODELETE, try_often(find_nodelete));
-	lgr_fields_publish(LGR_FIELD_NEEDS, find_lists(&scope));
 	lgr_fields_publish(LGR_FIELD_BOUND, find_bound(lgr_region.field[LGR_FIELD_NEEDS]));
-	lgr_fields_publish(LGR_FIELD_SCOPE, lgr_field_known(LGR_FIELD_NEEDS) ? scope : 0);
 	lgr_fields_publish(LGR_FIELD_FILE, lgr_sys_file(lgr_libc.libc->l_name, &file) == 0
 						   ? lgr_fields_only(is_file, &file)
 						   : 0);

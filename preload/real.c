@@ -99,6 +99,16 @@ static void survey(struct link_map *map, bool behind, struct lgr_libc *found)
 #undef X
 }
 
+bool lgr_real_is_needed(const char *name)
+{
+	static const char *const needed[] = { "__gmon_start__", "__cxa_finalize", "sigaltstack" };
+
+	for (size_t i = 0; i < LGR_COUNT(needed); i++)
+		if (lgr_equal(name, needed[i]))
+			return true;
+	return lgr_after(name, "linger_");
+}
+
 /* NONE, or what is missing. */
 static int judge(const struct lgr_libc *found)
 {

@@ -84,6 +84,9 @@ struct lgr_libc {
 };
 extern struct lgr_libc lgr_libc;
 
+/* A function of the shim's that linger itself, or a program that asks it, cannot do without. */
+bool lgr_real_is_needed(const char *name);
+
 /*
  * lgr_real_resolve - fills in both tables. Idempotent, and safe from several threads at once: they
  * find the same. Returns 0 or the reason why linger cannot run here; lgr_real is usable either way.

@@ -44,8 +44,8 @@ static bool find(void)
 static bool settle(void *arg, const struct lgr_slot *slot)
 {
 	const struct lgr_load *load = arg;
-	bool unbound = slot->jump && *slot->at >= load->lo && *slot->at < load->hi &&
-		       !lgr_elf_find(&load->elf, "free");
+	bool unbound = slot->kind == LGR_SLOT_JUMP && *slot->at >= load->lo &&
+		       *slot->at < load->hi && !lgr_elf_find(&load->elf, "free");
 
 	if (lgr_equal(slot->name, "free") && (unbound || *slot->at == (uintptr_t)real_free))
 		lgr_binding_write(load, slot->at, (uintptr_t)clear_and_free);
@@ -61,5 +61,5 @@ void lgr_scrub_settle(const struct lgr_load *load)
 	if (state == UNKNOWN)
 		state = find() ? GOOD : BAD;
 	if (state == GOOD && load->map != (uintptr_t)lgr_libc.self && load->headers)
-		lgr_elf_slots(&load->elf, settle, (void *)load);
+		lgr_elf_slots(&load->elf, LGR_SLOTS_OF_GOT, settle, (void *)load);
 }

@@ -1,5 +1,5 @@
 /*
- * stub.h - what the stubs leave behind for the hooks of dlopen, dlmopen and dlclose.
+ * stub.h - what the stubs leave behind for the hooks.
  *
  * Rank 10 (preload).
  * SPDX-License-Identifier: MIT
@@ -18,5 +18,15 @@
 #else
 #define LGR_SAVED 20
 #endif
+
+/* The return address of the program's call, of a hook whose stub saves no more than its arguments. */
+static inline uintptr_t lgr_stub_caller(const uintptr_t *frame)
+{
+#if defined(__x86_64__)
+	return *frame;
+#else
+	return frame[-5];
+#endif
+}
 
 #endif

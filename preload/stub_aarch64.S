@@ -96,12 +96,37 @@
 	END	\name \index
 	.endm
 
+	/* The hook returns what the call returns, or NULL. */
+	.macro	STUB_FOUND name index
+	BEGIN	\name
+	stp	x29, x30, [sp, #-48]!
+	.cfi_def_cfa_offset 48
+	.cfi_offset 29, -48
+	.cfi_offset 30, -40
+	mov	x29, sp
+	stp	x0, x1, [sp, #16]
+	str	x2, [sp, #32]
+	add	x3, sp, #48
+	bl	lgr_before_\name
+	mov	x9, x0
+	ldr	x2, [sp, #32]
+	ldp	x0, x1, [sp, #16]
+	ldp	x29, x30, [sp], #48
+	.cfi_restore 29
+	.cfi_restore 30
+	.cfi_def_cfa_offset 0
+	cbz	x9, 1f
+	mov	x0, x9
+	ret
+1:	END	\name \index
+	.endm
+
 	.text
 	STUB_SAVING dlopen 0
 	STUB_SAVING dlmopen 1
 	STUB_DONE dlclose 2
-	STUB	dlsym 3
-	STUB	dlvsym 4
+	STUB_FOUND dlsym 3
+	STUB_FOUND dlvsym 4
 	STUB	__cxa_finalize 5
 
 /* Where readers outside the process find struct lgr_region: see wire.h. */

@@ -96,12 +96,29 @@
 1:	END	\name \index
 	.endm
 
+	/* The hook returns what the call returns, or NULL. */
+	.macro	STUB_FOUND name index
+	BEGIN	\name
+	STACK	%rdi
+	STACK	%rsi
+	STACK	%rdx
+	lea	24(%rsp), %rcx
+	call	lgr_before_\name
+	UNSTACK	%rdx
+	UNSTACK	%rsi
+	UNSTACK	%rdi
+	test	%rax, %rax
+	jz	1f
+	ret
+1:	END	\name \index
+	.endm
+
 	.text
 	STUB_SAVING dlopen 0
 	STUB_SAVING dlmopen 1
 	STUB_DONE dlclose 2
-	STUB	dlsym 3
-	STUB	dlvsym 4
+	STUB_FOUND dlsym 3
+	STUB_FOUND dlvsym 4
 	STUB	__cxa_finalize 5
 
 /* Where readers outside the process find struct lgr_region: see wire.h. */

@@ -72,7 +72,7 @@ static bool count_slots(void *arg, const struct lgr_slot *slot)
 	struct slots *n = arg;
 
 	n->all++;
-	n->jumps += slot->jump;
+	n->jumps += slot->kind == LGR_SLOT_JUMP;
 	if (strcmp(slot->name, "__cxa_finalize") == 0) {
 		n->finalize++;
 		n->right += *slot->at == (uintptr_t)dlsym(RTLD_DEFAULT, "__cxa_finalize");
@@ -96,7 +96,7 @@ static void slots_are_those_of_the_file(void **state)
 	FILE *p;
 
 	lgr_elf_init(&elf, cxx->l_addr, cxx->l_ld);
-	lgr_elf_slots(&elf, count_slots, &n);
+	lgr_elf_slots(&elf, LGR_SLOTS_OF_GOT, count_slots, &n);
 	assert_true(n.finalize >= 1 && n.finalize == n.right);
 	snprintf(command, sizeof(command), "readelf -rW %s | grep -cE 'GLOB_DAT|JUMP_SLO'",
 		 cxx->l_name);
@@ -105,7 +105,7 @@ static void slots_are_those_of_the_file(void **state)
 	assert_non_null(fgets(line, sizeof(line), p));
 	pclose(p);
 	assert_int_equal(n.all, atoi(line));
-	lgr_elf_slots(&elf, only_one, &once);
+	lgr_elf_slots(&elf, LGR_SLOTS_OF_GOT, only_one, &once);
 	assert_int_equal(once, 1);
 }
 
