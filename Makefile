@@ -43,7 +43,7 @@ SHIM_LDFLAGS += $(if $(filter x86_64,$(ARCH)),-Wl$(comma)-z$(comma)ibt$(comma)-z
 # ----------------------------------------------------------------- sources
 CORE = $(wildcard core/*.c)
 SHIM = $(CORE) $(wildcard preload/*.c) $(wildcard preload/*_$(ARCH).S)
-TOOL = core/settings.c core/text.c $(wildcard tools/*.c)
+TOOL = core/settings.c core/spec.c core/text.c $(wildcard tools/*.c)
 SHIM_OBJ = $(patsubst %,$(O)/shim/%.o,$(basename $(SHIM)))
 TOOL_OBJ = $(patsubst %.c,$(O)/tool/%.o,$(TOOL))
 UNIT = $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
@@ -242,7 +242,7 @@ RUNS ?= 1000000
 fuzz-config:
 	@mkdir -p $(O)/fuzz
 	$(Q)clang $(BASE) -g -O1 -fsanitize=fuzzer,address,undefined -o $(O)/fuzz/settings \
-		tests/fuzz/fuzz_settings.c core/settings.c core/text.c
+		tests/fuzz/fuzz_settings.c core/settings.c core/spec.c core/text.c
 	$(Q)$(O)/fuzz/settings -runs=$(RUNS) -max_len=512 -print_final_stats=0 2>&1 | tail -3
 
 # --------------------------------------------------------------- installing

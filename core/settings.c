@@ -95,8 +95,8 @@ static bool read_value(const struct row *row, const char *value, uint64_t *ret, 
 		s = lgr_after(s, "..");
 		return s && read_unit(&s, times, LGR_COUNT(times), ret_upper) && !*s &&
 		       *ret <= *ret_upper;
-	case LGR_STRING:
-	case LGR_REDIRECT: return *value != '\0';
+	case LGR_STRING: return *value != '\0';
+	case LGR_REDIRECT: return lgr_redirect_valid(value);
 	}
 	return false;
 }
@@ -111,8 +111,8 @@ static const char *problem_of(enum lgr_kind kind)
 	case LGR_SIZE: return "it takes a size such as 64K, 4M or 1G";
 	case LGR_TIME: return "it takes a time such as 500us, 1ms or 2s";
 	case LGR_TIMES: return "it takes two times such as 20ms..60s";
-	case LGR_STRING:
-	case LGR_REDIRECT: break;
+	case LGR_REDIRECT: return "it takes " LGR_REDIRECT_FORM;
+	case LGR_STRING: break;
 	}
 	return "it takes a value";
 }
@@ -143,6 +143,15 @@ static void unescape(char *s)
 	*to = '\0';
 }
 
+/* False: no more than LGR_REDIRECTS_MAX count. */
+static bool add_redirect(struct lgr_settings *s, char *value)
+{
+	if (s->redirects == LGR_REDIRECTS_MAX)
+		return false;
+	s->redirect[s->redirects++] = value;
+	return true;
+}
+
 /* Returns NULL, or what is wrong with the word. Cuts the word at its colon only when it is right. */
 static const char *apply_word(struct lgr_settings *s, char *word)
 {
@@ -158,6 +167,8 @@ static const char *apply_word(struct lgr_settings *s, char *word)
 			continue;
 		if ((row->kind == LGR_WORD) != !colon || !read_value(row, value, &number, &upper))
 			return problem_of(row->kind);
+		if (row->kind == LGR_REDIRECT && !add_redirect(s, value))
+			return "there are too many of them";
 		if (row->kind == LGR_STRING)
 			unescape(value);
 		s->of[i].given = true;
@@ -189,6 +200,7 @@ int lgr_settings_apply(struct lgr_settings *s, char *text, lgr_settings_bad *bad
 
 void lgr_settings_init(struct lgr_settings *s)
 {
+	s->redirects = 0;
 	for (size_t i = 0; i < LGR_COUNT(table); i++) {
 		uint64_t number = 0, upper = 0;
 
@@ -208,7 +220,9 @@ static void put(lgr_settings_put *to, void *arg, const char *s)
 
 void lgr_settings_help(lgr_settings_put *to, void *arg)
 {
-	put(to, arg, "LINGER=word,word:value,...  (the last word wins; \\ escapes , and ;)\n");
+	put(to, arg,
+	    "LINGER=word,word:value,...  (the last word wins, redirects add up; \\ escapes , and "
+	    ";)\n");
 	for (size_t i = 0; i < LGR_COUNT(table); i++) {
 		const struct row *row = &table[i];
 

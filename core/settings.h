@@ -3,13 +3,16 @@
  *
  * Used by the shim at start and by `linger run`, which judges the words before it starts anything.
  *
- * Rank 3: may include base.h, text.h.
+ * Rank 3: may include base.h, text.h, spec.h.
  * SPDX-License-Identifier: MIT
  */
 #ifndef LGR_SETTINGS_H
 #define LGR_SETTINGS_H
 
 #include "base.h"
+#include "spec.h"
+
+#define LGR_REDIRECTS_MAX 64u
 
 enum lgr_kind {
 	LGR_WORD,     /* stands alone */
@@ -19,12 +22,12 @@ enum lgr_kind {
 	LGR_TIME,     /* decimal with ns, us, ms or s */
 	LGR_TIMES,    /* two of them, with .. between */
 	LGR_STRING,   /* anything but nothing */
-	LGR_REDIRECT, /* SYM[@VER]=LIB#SYM[;in=GLOB]; escapes are left to its own parser */
+	LGR_REDIRECT, /* as spec.h has it; all that are given count */
 };
 
 /*
  * id, word, kind, form shown to people (for LGR_CHOICE: the choices), default, available in this
- * version, meaning. The last word given wins.
+ * version, meaning. The last word given wins, but redirects add up.
  */
 #define LGR_SETTINGS(X)                                                                            \
 	X(OFF, "off", LGR_WORD, "", "", 1, "nothing is intercepted")                               \
@@ -48,8 +51,8 @@ enum lgr_kind {
 	X(SCRUB, "scrub", LGR_CHOICE, "off|on", "off", 1, "clear memory that is freed")            \
 	X(TRUST, "trust", LGR_STRING, "GLOB", "", 1, "objects whose destructors are trusted")      \
 	X(LEAKCHECK, "leakcheck", LGR_CHOICE, "off|on", "off", 1, "close for real")                \
-	X(REDIRECT, "redirect", LGR_REDIRECT, "SYM[@VER]=LIB#SYM[;in=GLOB]", "", 0,                \
-	  "redirect a symbol before any constructor runs")                                         \
+	X(REDIRECT, "redirect", LGR_REDIRECT, LGR_REDIRECT_FORM, "", 0,                            \
+	  "redirect a symbol before any constructor runs; may be repeated")                        \
 	X(OVERRIDE, "override", LGR_STRING, "off|GLOB", "off", 0, "the newest definition wins")    \
 	X(ARCHIVE, "archive", LGR_STRING, "off|DIR", "off", 0, "keep copies of loaded files")      \
 	X(ARCHIVE_MODE, "archive_mode", LGR_CHOICE, "copy|link|open", "copy", 0,                   \
@@ -69,8 +72,9 @@ enum lgr_policy { LGR_POLICY_SAFE, LGR_POLICY_HOST, LGR_POLICY_NEVER, LGR_POLICY
 /*
  * struct lgr_settings - the parsed settings.
  * number: the value; for LGR_CHOICE the choice's index, for LGR_WORD 1 when given, for LGR_TIMES the
- * lower one, and upper the other. text: for LGR_STRING and LGR_REDIRECT, in the caller's own text (unescaped in place),
+ * lower one, and upper the other. text: for LGR_STRING, in the caller's own text (unescaped in place),
  * NUL-terminated; "" for a default of nothing.
+ * redirect: as given, in the caller's own text, each valid and waiting for lgr_redirect_parse.
  */
 struct lgr_settings {
 	struct {
@@ -78,6 +82,8 @@ struct lgr_settings {
 		uint64_t number, upper;
 		const char *text;
 	} of[LGR_SET_COUNT];
+	char *redirect[LGR_REDIRECTS_MAX];
+	unsigned redirects;
 };
 
 /* Told of each word that is not understood: the word as given, and what is wrong with it. */
@@ -90,7 +96,7 @@ typedef void lgr_settings_put(void *arg, const char *piece, size_t len);
 void lgr_settings_init(struct lgr_settings *s);
 
 /*
- * lgr_settings_apply - reads words into s, the last one winning over what s had.
+ * lgr_settings_apply - reads words into s, the last one winning over what s had; redirects add up.
  * @text: NUL-terminated; changed in place (separators become NUL) and referred to by s afterwards,
  *        so it must live as long as s.
  * @bad: called for each word that is not understood, which is otherwise ignored; may be NULL.

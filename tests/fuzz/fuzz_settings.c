@@ -36,6 +36,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (s.of[i].given != again.of[i].given || s.of[i].number != again.of[i].number ||
 		    strcmp(s.of[i].text, again.of[i].text))
 			abort();
+	if (s.redirects != again.redirects)
+		abort();
+	for (unsigned i = 0; i < s.redirects; i++) {
+		struct lgr_redirect_spec spec;
+
+		if (!lgr_redirect_parse(s.redirect[i], &spec) || !*spec.symbol || !*spec.library ||
+		    !*spec.replacement || (spec.version && !*spec.version) ||
+		    (spec.callers && !*spec.callers))
+			abort();
+	}
 	free(a);
 	free(b);
 	return 0;

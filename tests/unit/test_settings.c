@@ -9,7 +9,7 @@
 #include "settings.h"
 
 static struct lgr_settings settings;
-static char text[256], wrong[256], help[8192];
+static char text[2048], wrong[256], help[8192];
 
 static void note_bad(void *arg, const char *word, size_t len, const char *problem)
 {
@@ -70,7 +70,8 @@ static void every_word_of_the_table_is_understood(void **state)
 		0);
 	assert_int_equal(settings.of[LGR_SET_ARCHIVE_MAX].number, 3072);
 	assert_int_equal(settings.of[LGR_SET_CHILDREN].number, 1);
-	assert_string_equal(settings.of[LGR_SET_REDIRECT].text, "f@V=lib.so#g;in=*x");
+	assert_int_equal(settings.redirects, 1);
+	assert_string_equal(settings.redirect[0], "f@V=lib.so#g;in=*x");
 }
 
 static void the_last_word_wins(void **state)
@@ -87,6 +88,83 @@ static void a_backslash_escapes_separators(void **state)
 	assert_int_equal(settings.of[LGR_SET_SCAN].number, 1);
 	assert_int_equal(apply("log:/end\\"), 0);
 	assert_string_equal(settings.of[LGR_SET_LOG].text, "/end\\");
+}
+
+static void redirects_add_up(void **state)
+{
+	char many[LGR_REDIRECTS_MAX * 16 + 32] = "", *end = many;
+
+	assert_int_equal(apply(""), 0);
+	assert_int_equal(settings.redirects, 0);
+	assert_int_equal(apply("redirect:a=l#b,scan:byte,redirect:c\\,d=l#e,redirect:a=l#b"), 0);
+	assert_int_equal(settings.redirects, 3);
+	assert_true(settings.of[LGR_SET_REDIRECT].given);
+	assert_string_equal(settings.redirect[0], "a=l#b");
+	assert_string_equal(settings.redirect[1], "c\\,d=l#e");
+	assert_string_equal(settings.redirect[2], "a=l#b");
+	for (unsigned i = 0; i < LGR_REDIRECTS_MAX; i++)
+		end += sprintf(end, "redirect:%c=l,", 'a' + i % 26);
+	assert_int_equal(apply(many), 0);
+	assert_int_equal(settings.redirects, LGR_REDIRECTS_MAX);
+	strcpy(end, "redirect:z=l,scan:byte");
+	assert_int_equal(apply(many), 1);
+	assert_string_equal(wrong, "[redirect:z=l|there are too many of them]");
+	assert_int_equal(settings.redirects, LGR_REDIRECTS_MAX);
+	assert_int_equal(settings.of[LGR_SET_SCAN].number, 1);
+}
+
+/* What a setting came to, its parts in brackets; NULL: it is malformed. */
+static const char *parts(const char *spec)
+{
+	static char buffer[256], result[512];
+	struct lgr_redirect_spec p;
+
+	snprintf(buffer, sizeof(buffer), "%s", spec);
+	if (lgr_redirect_valid(buffer) != lgr_redirect_parse(buffer, &p))
+		return "lgr_redirect_valid and lgr_redirect_parse differ";
+	if (!lgr_redirect_valid(spec))
+		return strcmp(buffer, spec) ? "changed though malformed" : NULL;
+	snprintf(result, sizeof(result), "[%s][%s][%s][%s][%s]", p.symbol,
+		 p.version ? p.version : "-", p.library, p.replacement,
+		 p.callers ? p.callers : "-");
+	return result;
+}
+
+static void a_redirect_has_its_parts(void **state)
+{
+	assert_string_equal(parts("f=lib.so#g"), "[f][-][lib.so][g][-]");
+	assert_string_equal(parts("f=lib.so"), "[f][-][lib.so][f][-]");
+	assert_string_equal(parts("f@V=/l#g;in=*x"), "[f][V][/l][g][*x]");
+	assert_string_equal(parts("f@@V_1.2=/l"), "[f][V_1.2][/l][f][-]");
+	assert_string_equal(parts("f=/a=b@c"), "[f][-][/a=b@c][f][-]");
+	assert_string_equal(parts("f=l;in=/a#b=c@d"), "[f][-][l][f][/a#b=c@d]");
+}
+
+static void separators_in_names_are_escaped(void **state)
+{
+	assert_string_equal(parts("a\\=b\\@c@v\\@w=/x\\#y\\;in=z#s\\;t;in=u\\;v\\,w"),
+			    "[a=b@c][v@w][/x#y;in=z][s;t][u;v,w]");
+	assert_string_equal(parts("f=/a\\\\#g"), "[f][-][/a\\][g][-]");
+	assert_string_equal(parts("f=/a\\b\\"), "[f][-][/a\\b\\][f][-]");
+	assert_string_equal(parts("f=/l;in=\\*"), "[f][-][/l][f][\\*]");
+}
+
+static void a_malformed_redirect_is_refused(void **state)
+{
+	static const char *const malformed[] = {
+		"",	     "f",	"f#g",	     "=l",   "=l#g",	  "f=",
+		"f=#g",	     "f=l#",	"f=l#;in=x", "@V=l", "@=l",	  "f@=l",
+		"f@@=l",     "f=;in=x", "f=l;in=",   "f=l;", "f=l;out=x", "f=l;in=a;in=b",
+		"f=l;in=a;", "f\\=l",	";in=x",     "=",    "@",	  "#",
+		";",	     "\\",
+	};
+
+	for (size_t i = 0; i < sizeof(malformed) / sizeof(*malformed); i++)
+		assert_null(parts(malformed[i]));
+	assert_int_equal(apply("redirect:f,scan:byte,redirect,redirect:"), 3);
+	assert_non_null(strstr(wrong, "[redirect:f|it takes SYM[@VER]=LIB[#SYM][;in=GLOB]]"));
+	assert_int_equal(settings.redirects, 0);
+	assert_false(settings.of[LGR_SET_REDIRECT].given);
 }
 
 static void a_bad_word_is_named_and_the_others_count(void **state)
@@ -204,6 +282,10 @@ int main(void)
 		cmocka_unit_test(every_word_of_the_table_is_understood),
 		cmocka_unit_test(the_last_word_wins),
 		cmocka_unit_test(a_backslash_escapes_separators),
+		cmocka_unit_test(redirects_add_up),
+		cmocka_unit_test(a_redirect_has_its_parts),
+		cmocka_unit_test(separators_in_names_are_escaped),
+		cmocka_unit_test(a_malformed_redirect_is_refused),
 		cmocka_unit_test(a_bad_word_is_named_and_the_others_count),
 		cmocka_unit_test(two_times_are_a_lower_and_an_upper_one),
 		cmocka_unit_test(the_last_two_times_win),
