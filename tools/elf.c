@@ -263,6 +263,72 @@ int lgr_elf_file_read(lgr_reader read, void *arg, struct lgr_elf_file *ret)
 	return r == -EIO ? -EBADMSG : r;
 }
 
+/* Reads the @size bytes at @at of the file; NULL: not there, or too many. Allocated, one NUL more. */
+static char *read_bytes_at(const struct image *image, uint64_t at, uint64_t size)
+{
+	char *bytes = size <= STRINGS_MAX ? calloc(1, size + 1) : NULL;
+
+	if (bytes && image->read(image->arg, at, bytes, size) < 0) {
+		free(bytes);
+		bytes = NULL;
+	}
+	return bytes;
+}
+
+/* Is it something that others can be bound to? */
+static bool is_exported(const Elf64_Sym *symbol)
+{
+	unsigned visibility = ELF64_ST_VISIBILITY(symbol->st_other);
+
+	return symbol->st_shndx != SHN_UNDEF && ELF64_ST_BIND(symbol->st_info) != STB_LOCAL &&
+	       ELF64_ST_TYPE(symbol->st_info) != STT_TLS &&
+	       (visibility == STV_DEFAULT || visibility == STV_PROTECTED);
+}
+
+static int search_symbols(const struct image *image, const Elf64_Shdr *symbols,
+			  const Elf64_Shdr *strings, const char *name)
+{
+	_cleanup_free_ char *table = read_bytes_at(image, symbols->sh_offset, symbols->sh_size);
+	_cleanup_free_ char *text = read_bytes_at(image, strings->sh_offset, strings->sh_size);
+
+	if (!table || !text)
+		return -EBADMSG;
+	for (size_t i = 0; i < symbols->sh_size / sizeof(Elf64_Sym); i++) {
+		Elf64_Sym symbol;
+
+		memcpy(&symbol, table + i * sizeof(symbol), sizeof(symbol));
+		if (is_exported(&symbol) && symbol.st_name < strings->sh_size &&
+		    !strcmp(text + symbol.st_name, name))
+			return 1;
+	}
+	return 0;
+}
+
+int lgr_elf_file_defines(lgr_reader read, void *arg, const char *name)
+{
+	struct image image = { .read = read, .arg = arg };
+	_cleanup_free_ char *table = NULL;
+	struct lgr_elf_file kind;
+	Elf64_Shdr section, strings;
+
+	if (read(arg, 0, &image.head, sizeof(image.head)) < 0 ||
+	    read_kind(&image.head, &kind) < 0 || kind.foreign)
+		return -ENOEXEC;
+	if (!image.head.e_shoff || !image.head.e_shnum ||
+	    image.head.e_shentsize != sizeof(Elf64_Shdr))
+		return -ENOENT;
+	table = read_bytes_at(&image, image.head.e_shoff,
+			      (uint64_t)image.head.e_shnum * sizeof(section));
+	for (size_t i = 0; table && i < image.head.e_shnum; i++) {
+		memcpy(&section, table + i * sizeof(section), sizeof(section));
+		if (section.sh_type != SHT_DYNSYM || section.sh_link >= image.head.e_shnum)
+			continue;
+		memcpy(&strings, table + section.sh_link * sizeof(strings), sizeof(strings));
+		return search_symbols(&image, &section, &strings, name);
+	}
+	return table ? -ENOENT : -EBADMSG;
+}
+
 /* Finds a note in the bytes of one segment; both padded sizes are bounded by n before use. */
 static bool find_note(const char *notes, size_t n, size_t align, const char *name, uint32_t type,
 		      size_t desc_size, size_t *ret)

@@ -71,16 +71,12 @@ static char *escape(const char *value)
 	return escaped;
 }
 
-/* Appends a word, or "name:value" with the value escaped. False: no memory. */
-static bool add_word(struct run *run, const char *name, const char *value)
+/* Appends @n bytes that are words already. False: no memory. */
+static bool add_words(struct run *run, const char *given, size_t n)
 {
-	_cleanup_free_ char *escaped = value ? escape(value) : NULL;
-	char *words;
+	char *words = format("%s%s%.*s", run->words ? run->words : "", run->words ? "," : "",
+			     (int)n, given);
 
-	if (value && !escaped)
-		return false;
-	words = format("%s%s%s%s%s", run->words ? run->words : "", run->words ? "," : "", name,
-		       value ? ":" : "", value ? escaped : "");
 	if (!words)
 		return false;
 	free(run->words);
@@ -88,7 +84,60 @@ static bool add_word(struct run *run, const char *name, const char *value)
 	return true;
 }
 
-/* --redirect and --archive are the contract's; whether there is such a thing yet, core knows. */
+/* Appends "name:value" with the value escaped. False: no memory. */
+static bool add_word(struct run *run, const char *name, const char *value)
+{
+	_cleanup_free_ char *escaped = escape(value);
+	_cleanup_free_ char *word = escaped ? format("%s:%s", name, escaped) : NULL;
+
+	return word && add_words(run, word, strlen(word));
+}
+
+/* Appends a redirect, which has escapes of its own. 0 or the exit status. */
+static int add_redirect(struct run *run, const char *text)
+{
+	_cleanup_free_ char *redirect = lgr_redirect_word(WHO, text);
+	_cleanup_free_ char *word = redirect ? format("redirect:%s", redirect) : NULL;
+
+	if (!redirect)
+		return LGR_EXIT_RUN_FAILED; /* why was said */
+	return word && add_words(run, word, strlen(word)) ? 0 : no_memory();
+}
+
+/* Length of the first of several words. */
+static size_t word_length(const char *words)
+{
+	size_t n = 0;
+
+	while (words[n] && words[n] != ',')
+		n += words[n] == '\\' && words[n + 1] ? 2 : 1;
+	return n;
+}
+
+/* The words of -o. A redirect among them is treated as one of --redirect. */
+static int add_given(struct run *run, const char *words)
+{
+	static const char redirect[] = "redirect:";
+	int r = 0;
+
+	while (r == 0 && *words) {
+		size_t n = word_length(words);
+
+		if (!strncmp(words, redirect, strlen(redirect))) {
+			_cleanup_free_ char *text = strndup(words + strlen(redirect),
+							    n - strlen(redirect));
+
+			r = text ? add_redirect(run, text) : no_memory();
+		} else if (!add_words(run, words, n)) {
+			r = no_memory();
+		}
+		words += n;
+		words += *words == ',';
+	}
+	return r;
+}
+
+/* --archive is the contract's; whether there is such a thing yet, core knows. */
 static int add_later(struct run *run, const char *option, enum lgr_setting which, const char *value)
 {
 	if (!lgr_setting_available(which)) {
@@ -349,6 +398,22 @@ static int become(char **argv)
 	return error == ENOENT ? LGR_EXIT_RUN_MISSING : LGR_EXIT_RUN_CANNOT;
 }
 
+/* What the options' redirects lead to. */
+static int check_redirects(const struct run *run, const struct lgr_elf_file *shim)
+{
+	_cleanup_free_ char *words = strdup(run->words ? run->words : "");
+	struct lgr_settings options;
+	int r = 0;
+
+	if (!words)
+		return no_memory();
+	lgr_settings_init(&options);
+	lgr_settings_apply(&options, words, NULL, NULL);
+	for (unsigned i = 0; r == 0 && i < options.redirects; i++)
+		r = lgr_redirect_judge(WHO, options.redirect[i], shim);
+	return r;
+}
+
 /* Everything that can be refused, then LD_PRELOAD. */
 static int prepare(struct run *run, const char *name)
 {
@@ -361,6 +426,8 @@ static int prepare(struct run *run, const char *name)
 		r = read_shim(run, &shim);
 	if (r == 0)
 		r = lgr_program_judge(WHO, name, &shim, &program);
+	if (r == 0)
+		r = check_redirects(run, &shim);
 	return r == 0 ? set_preload(run, &program) : r;
 }
 
@@ -386,6 +453,8 @@ static int usage(void)
 	      "Runs PROGRAM with linger preloaded.\n\n"
 	      "      --policy P   when closed objects are unloaded: safe, host, never or off\n"
 	      "      --log FILE   write event logs to FILE.PID\n"
+	      "      --redirect SYM[@VER]=LIB[#SYM][;in=GLOB]\n"
+	      "                   from the start, calls of SYM go to that of LIB\n"
 	      "  -o WORD          any setting, as in the variable LINGER, which it beats\n"
 	      "      --help       show this\n\n"
 	      "Exit status: PROGRAM's, or 125 linger failed or refused, 126 PROGRAM cannot be\n"
@@ -416,9 +485,9 @@ static int take_option(struct run *run, int option)
 	switch (option) {
 	case OPT_POLICY: return add_word(run, "policy", optarg) ? 0 : no_memory();
 	case OPT_LOG: return take_log(run, optarg);
-	case OPT_REDIRECT: return add_later(run, "--redirect", LGR_SET_REDIRECT, optarg);
+	case OPT_REDIRECT: return add_redirect(run, optarg);
 	case OPT_ARCHIVE: return add_later(run, "--archive", LGR_SET_ARCHIVE, optarg ? optarg : "");
-	case 'o': return add_word(run, optarg, NULL) ? 0 : no_memory();
+	case 'o': return add_given(run, optarg);
 	default: return LGR_EXIT_RUN_FAILED; /* getopt said why */
 	}
 }

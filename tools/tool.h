@@ -142,6 +142,12 @@ struct lgr_elf_file {
 int lgr_elf_file_read(lgr_reader read, void *arg, struct lgr_elf_file *ret);
 
 /*
+ * lgr_elf_file_defines - does a file that lgr_elf_file_read could read define @name for others?
+ * Returns 1, 0, -ENOENT (it has no table of sections, and so does not say), -EBADMSG (damaged), -ENOEXEC.
+ */
+int lgr_elf_file_defines(lgr_reader read, void *arg, const char *name);
+
+/*
  * lgr_elf_find_note - finds a note in the program headers of the image that begins at @base.
  * @desc_size: the size its descriptor must have. @ret_at: address of the descriptor.
  * Returns 0, -ENOENT (no such note), -ENOEXEC (no ELF image at @base), or the reader's error.
@@ -176,6 +182,21 @@ struct lgr_program {
  */
 int lgr_program_judge(const char *who, const char *name, const struct lgr_elf_file *shim,
 		      struct lgr_program *ret);
+
+/* ------------------------------------------------------------- replacement.c */
+
+/*
+ * lgr_redirect_word - a redirect given by a user, as it goes into LINGER: the library's path absolute,
+ * everything escaped. Allocated; NULL after a sentence on standard error: it is malformed, say.
+ */
+char *lgr_redirect_word(const char *who, const char *text);
+
+/*
+ * lgr_redirect_judge - can a redirect made by lgr_redirect_word lead anywhere, if the library is a file?
+ * A name that the loader searches for is not looked at. @shim: whose machine the library must be of.
+ * Returns 0, or after a sentence on standard error LGR_EXIT_RUN_FAILED.
+ */
+int lgr_redirect_judge(const char *who, const char *word, const struct lgr_elf_file *shim);
 
 /* ----------------------------------------------------------------- logfile.c */
 

@@ -14,7 +14,8 @@ refused "an option that does not exist" 125 "unrecognized option '--nonsense'" "
 refused "an option without its value" 125 "requires an argument" "$RUN" run --log
 refused "no program" 125 "name a program to run" "$RUN" run --policy off
 refused "no program behind --" 125 "name a program to run" "$RUN" run --
-refused "--redirect" 125 'linger [0-9.]+ has no option --redirect yet' "$RUN" run --redirect 'a=b#c' ./report
+refused "a redirect to nothing" 125 "bad redirect 'a': it takes SYM" "$RUN" run --redirect a ./report
+refused "the same as a word" 125 "bad redirect 'a': it takes SYM" "$RUN" run -o policy:off,redirect:a ./report
 refused "--archive" 125 'linger [0-9.]+ has no option --archive yet' "$RUN" run --archive ./report
 refused "--archive=DIR" 125 'has no option --archive yet' "$RUN" run --archive=/tmp ./report
 

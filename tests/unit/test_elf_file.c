@@ -110,6 +110,7 @@ static void an_end_at_any_byte_is_survived(void **state)
 		memcpy(cut.at, self.at, size);
 		lgr_elf_file_read(read_bytes, &cut, &elf);
 		lgr_elf_find_note(read_bytes, &cut, 0, "GNU", NT_GNU_BUILD_ID, 20, &at);
+		lgr_elf_file_defines(read_bytes, &cut, "main");
 		free(cut.at);
 	}
 	free(self.at);
@@ -157,6 +158,66 @@ static size_t build_notes(uint8_t *to, uint32_t names, uint32_t descs)
 	n += sizeof(ours);
 	memcpy(to + n, "linger\0\0", 8);
 	return n + 8 + 8;
+}
+
+static void load_library(struct image_bytes *bytes)
+{
+	static const char *const paths[] = { "/lib/x86_64-linux-gnu/libc.so.6",
+					     "/lib/aarch64-linux-gnu/libc.so.6",
+					     "/lib64/libc.so.6" };
+	struct stat st;
+	int fd = -1;
+
+	for (size_t i = 0; fd < 0 && i < sizeof(paths) / sizeof(paths[0]); i++)
+		fd = open(paths[i], O_RDONLY);
+	assert_true(fd >= 0 && fstat(fd, &st) == 0);
+	bytes->size = (size_t)st.st_size;
+	bytes->at = malloc(bytes->size);
+	assert_int_equal(lgr_read_fd(&fd, 0, bytes->at, bytes->size), 0);
+	close(fd);
+}
+
+static void what_a_file_defines_for_others(void **state)
+{
+	struct image_bytes libc, text = { .at = (uint8_t *)strdup("#!/bin/sh"), .size = 9 };
+
+	load_library(&libc);
+	assert_int_equal(lgr_elf_file_defines(read_bytes, &libc, "malloc"), 1);
+	assert_int_equal(lgr_elf_file_defines(read_bytes, &libc, "strlen"), 1); /* an IFUNC */
+	assert_int_equal(lgr_elf_file_defines(read_bytes, &libc, "no_such_function"), 0);
+	assert_int_equal(lgr_elf_file_defines(read_bytes, &libc, "mallo"), 0);
+	assert_int_equal(lgr_elf_file_defines(read_bytes, &libc, ""), 0);
+	assert_int_equal(lgr_elf_file_defines(read_bytes, &libc, "__tls_get_addr"),
+			 0);						       /* ld.so's */
+	assert_int_equal(lgr_elf_file_defines(read_bytes, &libc, "errno"), 0); /* thread-local */
+	((Elf64_Ehdr *)libc.at)->e_shnum = 0;
+	assert_int_equal(lgr_elf_file_defines(read_bytes, &libc, "malloc"), -ENOENT);
+	assert_int_equal(lgr_elf_file_defines(read_bytes, &text, "malloc"), -ENOEXEC);
+	free(libc.at);
+	free(text.at);
+}
+
+/* The same for each field of the table of sections. */
+static void the_worst_value_in_any_section_is_survived(void **state)
+{
+	static const uint64_t worst[] = { UINT64_MAX, 0, 1, INT64_MAX, 0x10000000u };
+	struct image_bytes self;
+	uint64_t from, to;
+	uint8_t saved[8];
+
+	load_self(&self);
+	from = ((Elf64_Ehdr *)self.at)->e_shoff;
+	to = from + ((Elf64_Ehdr *)self.at)->e_shnum * sizeof(Elf64_Shdr);
+	assert_true(from && to <= self.size);
+	for (uint64_t at = from; at + 8 <= to; at += 4) {
+		memcpy(saved, self.at + at, 8);
+		for (size_t i = 0; i < sizeof(worst) / sizeof(worst[0]); i++) {
+			memcpy(self.at + at, &worst[i], 8);
+			lgr_elf_file_defines(read_bytes, &self, "main");
+		}
+		memcpy(self.at + at, saved, 8);
+	}
+	free(self.at);
 }
 
 static void a_note_is_found_behind_others(void **state)
@@ -216,6 +277,8 @@ int main(void)
 		cmocka_unit_test(a_foreign_machine_is_described),
 		cmocka_unit_test(an_end_at_any_byte_is_survived),
 		cmocka_unit_test(the_worst_value_in_any_field_is_survived),
+		cmocka_unit_test(what_a_file_defines_for_others),
+		cmocka_unit_test(the_worst_value_in_any_section_is_survived),
 		cmocka_unit_test(a_note_is_found_behind_others),
 		cmocka_unit_test(sizes_in_notes_cannot_lead_outside),
 		cmocka_unit_test(sanitizers_are_known_by_name),
