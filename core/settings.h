@@ -51,7 +51,7 @@ enum lgr_kind {
 	X(SCRUB, "scrub", LGR_CHOICE, "off|on", "off", 1, "clear memory that is freed")            \
 	X(TRUST, "trust", LGR_STRING, "GLOB", "", 1, "objects whose destructors are trusted")      \
 	X(LEAKCHECK, "leakcheck", LGR_CHOICE, "off|on", "off", 1, "close for real")                \
-	X(REDIRECT, "redirect", LGR_REDIRECT, LGR_REDIRECT_FORM, "", 0,                            \
+	X(REDIRECT, "redirect", LGR_REDIRECT, LGR_REDIRECT_FORM, "", 1,                            \
 	  "redirect a symbol before any constructor runs; may be repeated")                        \
 	X(OVERRIDE, "override", LGR_STRING, "off|GLOB", "off", 0, "the newest definition wins")    \
 	X(ARCHIVE, "archive", LGR_STRING, "off|DIR", "off", 0, "keep copies of loaded files")      \
