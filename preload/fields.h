@@ -30,6 +30,7 @@ void lgr_fields_probe(void);
 
 /* At each notice: is the C library initialised? Once it is, a clearenv(3) cannot hide it again. */
 void lgr_fields_watch(void);
+bool lgr_fields_libc_is_ready(void);
 
 /* At each notice, inside the load of this map: learns which bit is l_global, as none such has it. */
 void lgr_fields_learn(const struct link_map *loading);

@@ -17,6 +17,7 @@
 #include <signal.h>
 
 #include "fields.h"
+#include "given.h"
 #include "keep.h"
 #include "kernel.h"
 #include "loader.h"
@@ -63,6 +64,7 @@ static bool look_around(void)
 		lgr_loads_find_lock();
 	if (lgr_look())
 		lgr_load_seen();
+	lgr_given();
 	see_to_redirects();
 	return true;
 }
@@ -156,6 +158,7 @@ void __gmon_start__(void)
 		return;
 	lgr_fields_watch();
 	lgr_notice(__builtin_return_address(0));
+	lgr_given();
 	if (lgr_redirects_waiting() && lgr_lock(&lgr_lock_registry)) {
 		lgr_redirects_settle(); /* the load whose notice this is has the loads' lock */
 		lgr_unlock(&lgr_lock_registry);

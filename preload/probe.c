@@ -288,6 +288,11 @@ void lgr_fields_watch(void)
 		atomic_store_explicit(&libc_is_ready, true, memory_order_relaxed);
 }
 
+bool lgr_fields_libc_is_ready(void)
+{
+	return atomic_load_explicit(&libc_is_ready, memory_order_relaxed);
+}
+
 /* Another thread may change a word of the map between the snapshots; not for ever. */
 static uint32_t try_often(uint32_t (*find)(void))
 {

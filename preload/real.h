@@ -42,6 +42,7 @@ extern _Atomic bool lgr_real_known;
 	X(dl_iterate_phdr, "dl_iterate_phdr")                                                      \
 	X(find_object, "_dl_find_object")                                                          \
 	X(dlopen, "dlopen")                                                                        \
+	X(dlerror, "dlerror")                                                                      \
 	X(trylock, "pthread_mutex_trylock")                                                        \
 	X(lock, "pthread_mutex_lock")                                                              \
 	X(unlock, "pthread_mutex_unlock")                                                          \
@@ -70,6 +71,7 @@ struct lgr_libc {
 	int (*dl_iterate_phdr)(int (*)(struct dl_phdr_info *, size_t, void *), void *);
 	int (*find_object)(void *, struct dl_find_object *);
 	void *(*dlopen)(const char *, int);
+	char *(*dlerror)(void);
 	int (*trylock)(pthread_mutex_t *);
 	int (*lock)(pthread_mutex_t *);
 	int (*unlock)(pthread_mutex_t *);
