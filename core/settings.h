@@ -53,7 +53,7 @@ enum lgr_kind {
 	X(LEAKCHECK, "leakcheck", LGR_CHOICE, "off|on", "off", 1, "close for real")                \
 	X(REDIRECT, "redirect", LGR_REDIRECT, LGR_REDIRECT_FORM, "", 1,                            \
 	  "redirect a symbol before any constructor runs; may be repeated")                        \
-	X(OVERRIDE, "override", LGR_STRING, "off|GLOB", "off", 0, "the newest definition wins")    \
+	X(OVERRIDE, "override", LGR_STRING, "off|GLOB", "off", 1, "the newest definition wins")    \
 	X(ARCHIVE, "archive", LGR_STRING, "off|DIR", "off", 0, "keep copies of loaded files")      \
 	X(ARCHIVE_MODE, "archive_mode", LGR_CHOICE, "copy|link|open", "copy", 0,                   \
 	  "how they are made and used")                                                            \

@@ -133,15 +133,25 @@ void lgr_text_add(struct lgr_text *t, const char *s)
 	lgr_text_add_n(t, s, lgr_len(s));
 }
 
-void lgr_text_add_number(struct lgr_text *t, uint64_t n)
+static void add_in_base(struct lgr_text *t, uint64_t n, uint64_t base)
 {
 	char digits[20];
 	size_t i = sizeof(digits);
 
 	do
-		digits[--i] = (char)('0' + n % 10);
-	while (n /= 10);
+		digits[--i] = "0123456789abcdef"[n % base];
+	while (n /= base);
 	lgr_text_add_n(t, digits + i, sizeof(digits) - i);
+}
+
+void lgr_text_add_hex(struct lgr_text *t, uint64_t n)
+{
+	add_in_base(t, n, 16);
+}
+
+void lgr_text_add_number(struct lgr_text *t, uint64_t n)
+{
+	add_in_base(t, n, 10);
 }
 
 bool lgr_number(const char **s, uint64_t *ret)

@@ -1,5 +1,9 @@
 /*
- * addresses.h - names of addresses, of functions whose definition is redirected.
+ * addresses.h - dladdr and backtrace_symbols, of functions whose definition is redirected.
+ *
+ * In the memory of its object such a symbol has the replacement's value, so glibc finds no name at its
+ * address any more (elf/dl-addr.c). The names are put back here. backtrace_symbols asks inside the C library,
+ * so it is interposed as well.
  *
  * Rank 14 (preload).
  * SPDX-License-Identifier: MIT
@@ -7,18 +11,13 @@
 #ifndef LGR_ADDRESSES_H
 #define LGR_ADDRESSES_H
 
-#include "base.h"
+#include <dlfcn.h>
 
-struct lgr_called {
-	const char *object; /* its path, as dladdr says it */
-	const char *name;
-	uintptr_t address;
-};
-
-/*
- * The redirected definition that the address is in. False: it is in none, or in a symbol that begins behind
- * it (at or above `above`). Takes a leaf lock. Strings live as long as the object.
- */
-bool lgr_address_find(uintptr_t address, uintptr_t above, struct lgr_called *ret);
+__attribute__((visibility("default"))) int dladdr(const void *address, Dl_info *info);
+__attribute__((visibility("default"))) int dladdr1(const void *address, Dl_info *info, void **extra,
+						   int flags);
+__attribute__((visibility("default"))) char **backtrace_symbols(void *const *addresses, int n);
+__attribute__((visibility("default"))) void backtrace_symbols_fd(void *const *addresses, int n,
+								 int fd);
 
 #endif

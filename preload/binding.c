@@ -39,7 +39,7 @@ static int which(const char *name)
 	int i = 0;
 
 	if ((name[0] != 'd' || name[1] != 'l') && (name[0] != '_' || name[1] != '_') &&
-	    (name[0] != 's' || name[1] != 'i'))
+	    (name[0] != 's' || name[1] != 'i') && (name[0] != 'b' || name[1] != 'a'))
 		return LGR_REAL_COUNT; /* most names end here */
 	while (i < LGR_REAL_COUNT && !lgr_equal(name, interposed[i].name))
 		i++;

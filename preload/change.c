@@ -96,7 +96,7 @@ static int make_all(const struct linger_change *changes, size_t n, struct lgr_te
 	int error = 0;
 
 	for (; !error && made < n; made += !error) {
-		error = lgr_redirect_make(&changes[made], &r, why);
+		error = lgr_redirect_make(&changes[made], false, &r, why);
 		if (error)
 			break;
 		error = check_complete(r, why);

@@ -21,6 +21,7 @@
 #include "maps.h"
 #include "names.h"
 #include "notice.h"
+#include "override.h"
 #include "quarantine.h"
 #include "reach.h"
 #include "real.h"
@@ -96,6 +97,7 @@ static void revive(struct lgr_object *object)
 	object->reason = LGR_RSN_NONE;
 	object->witness = (struct lgr_witness){ .place = LGR_PL_NONE };
 	lgr_registry_set_state(object, LGR_ST_LIVE, LGR_RSN_NONE);
+	lgr_redirect_new_object(object);
 }
 
 /* What nothing uses any more, and has not been kept before. */
@@ -137,6 +139,9 @@ void lgr_keep_settle(const struct lgr_object *closing, const struct lgr_call *ca
 
 	if (!lgr_group_mark(closing, NULL))
 		return;
+	while (lgr_override_is_on() && (object = lgr_registry_next(object)))
+		if (is_given_up(object))
+			lgr_redirect_object_given_up(object);
 	if (closing)
 		prove_at_call(call);
 	while ((object = lgr_registry_next(object))) {

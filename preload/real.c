@@ -78,6 +78,8 @@ static void survey(struct link_map *map, bool behind, struct lgr_libc *found)
 	}
 	if (!found->free)
 		found->free = find_free(&elf);
+	if (!found->allocate)
+		found->allocate = (void *(*)(size_t))lgr_elf_symbol(&elf, "malloc");
 	if (!found->single_threaded)
 		found->single_threaded = (const char *)lgr_elf_symbol(&elf,
 								      "__libc_single_threaded");

@@ -16,7 +16,9 @@
 
 /* The interposed functions; the stubs count on this order. */
 #define LGR_INTERPOSED(X)                                                                          \
-	X(dlopen) X(dlmopen) X(dlclose) X(dlsym) X(dlvsym) X(__cxa_finalize) X(sigaltstack)
+	X(dlopen)                                                                                  \
+	X(dlmopen) X(dlclose) X(dlsym) X(dlvsym) X(__cxa_finalize) X(sigaltstack) X(dladdr)        \
+		X(dladdr1) X(backtrace_symbols) X(backtrace_symbols_fd)
 
 enum {
 #define X(name) LGR_REAL_##name,
@@ -63,6 +65,7 @@ struct lgr_libc {
 	size_t rtld_global_size;
 	char ***environ;	     /* the program's variable of that name */
 	const char *single_threaded; /* libc's own idea of it (sys/single_threaded.h) */
+	void *(*allocate)(size_t);   /* the first malloc, to go with free */
 	void (*free)(
 		void *); /* the one the loader calls: the first in search order (elf/dl-minimal.c) */
 	struct r_debug *debug;		/* ld.so's own, not a program's copy of it */

@@ -13,6 +13,7 @@
 #include "loader.h"
 #include "lock.h"
 #include "log.h"
+#include "override.h"
 #include "pages.h"
 #include "real.h"
 #include "region.h"
@@ -425,7 +426,8 @@ static void add(struct linger_redirect *r)
 	if (lgr_redirects)
 		lgr_redirects->last = r;
 	lgr_redirects = r;
-	need(&r->module, 1);
+	if (!r->override)
+		need(&r->module, 1);
 	for (uint32_t i = 0; i < r->n; i++)
 		lgr_site_single_out(r->own[i].object, true);
 	atomic_store_explicit(&any, true, memory_order_relaxed);
@@ -456,8 +458,8 @@ static int check_change(const struct linger_change *c, struct parsed *p, struct 
 	return problem ? -EINVAL : 0;
 }
 
-int lgr_redirect_make(const struct linger_change *change, struct linger_redirect **ret,
-		      struct lgr_text *why)
+int lgr_redirect_make(const struct linger_change *change, bool override,
+		      struct linger_redirect **ret, struct lgr_text *why)
 {
 	static struct parsed p LGR_BIG;
 	struct linger_redirect *r;
@@ -473,7 +475,8 @@ int lgr_redirect_make(const struct linger_change *change, struct linger_redirect
 			lgr_arena_free(r, r->size);
 		return no_memory(why);
 	}
-	r->namesake = is_namesake(r);
+	r->override = override;
+	r->namesake = override || is_namesake(r);
 	add(r);
 	error = r->name ? resolve_by_name(r, why) : resolve_by_address(r, why);
 	if (error) {
@@ -526,7 +529,8 @@ void lgr_redirect_free(struct linger_redirect *r)
 	struct lgr_tie *next = r->ties;
 
 	set_home(r, NULL);
-	need(&r->module, -1);
+	if (!r->override)
+		need(&r->module, -1);
 	lgr_sites_settled();
 	while (next) {
 		struct lgr_tie *tie = next;
@@ -624,7 +628,7 @@ void lgr_redirect_log(const struct linger_redirect *r, enum lgr_event event)
 
 void lgr_redirect_new_object(struct lgr_object *object)
 {
-	if (!lgr_redirects_any())
+	if (!lgr_redirects_any() && !lgr_override_is_on())
 		return;
 	if (news.n < LGR_COUNT(news.at))
 		news.at[news.n] = who(object);
@@ -660,8 +664,9 @@ static void welcome(struct lgr_object *object)
 {
 	bool filtered = false;
 
+	lgr_override(object);
 	for (struct linger_redirect *r = lgr_redirects; r; r = r->next) {
-		if (is_seeking(r))
+		if (is_seeking(r) && r->module.object != object)
 			seek_in(r, object);
 		filtered |= (r->callers || r->caller.object) && r->ties;
 	}
@@ -732,6 +737,37 @@ void lgr_redirects_settle(void)
 	if (lgr_sites_changed() && lgr_redirects_apply(&lazy) < 0)
 		lgr_log_error(LGR_RSN_E_REDIRECT, NULL);
 	lgr_sites_settled();
+}
+
+static struct linger_redirect *override_of(const struct lgr_object *object)
+{
+	struct linger_redirect *r = lgr_redirects;
+
+	while (r && (!r->override || r->module.object != object || r->module.id != object->id))
+		r = r->next;
+	return r;
+}
+
+void lgr_redirect_object_given_up(struct lgr_object *object)
+{
+	struct linger_redirect *r;
+	bool lazy = false, changed = override_of(object);
+
+	if (!changed || !lgr_redirect_index())
+		return;
+	for (r = lgr_redirects; r; r = r->next)
+		if (r->override && r->module.object == object && r->module.id == object->id)
+			lgr_redirect_let_go(r);
+	if (lgr_redirects_apply(&lazy) < 0) {
+		lgr_log_error(LGR_RSN_E_REDIRECT, lgr_path_of(object));
+		return;
+	}
+	lgr_redirects_doubt(lazy);
+	lgr_sites_settled();
+	while ((r = override_of(object))) {
+		lgr_redirect_log(r, LGR_EV_RESTORE);
+		lgr_redirect_free(r);
+	}
 }
 
 void lgr_redirect_object_kept(struct lgr_object *object)

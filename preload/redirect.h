@@ -16,10 +16,10 @@
 
 /*
  * Makes one redirect, tied to what it redirects, without any effect yet: the sites are on the list of the
- * next pass. Returns 0 or what linger_redirect_all does, with the reason in why.
+ * next pass. override: see override.h. Returns 0 or what linger_redirect_all does, with the reason in why.
  */
-int lgr_redirect_make(const struct linger_change *change, struct linger_redirect **ret,
-		      struct lgr_text *why);
+int lgr_redirect_make(const struct linger_change *change, bool override,
+		      struct linger_redirect **ret, struct lgr_text *why);
 
 /* Its ties are to be gone with the next pass; then it is freed. Or it stays, if there was no pass. */
 void lgr_redirect_let_go(struct linger_redirect *r);
@@ -58,7 +58,11 @@ void lgr_redirects_settle(void);
  */
 void lgr_redirects_doubt(bool unseen);
 
-/* The program has closed it, and it stays; or it is opened again; or it is gone (the registry's lock alone). */
+/*
+ * The program has given it up: what it overrides falls back, before anybody asks who still points at it. Then:
+ * it stays; or it is gone (the registry's lock alone).
+ */
+void lgr_redirect_object_given_up(struct lgr_object *object);
 void lgr_redirect_object_kept(struct lgr_object *object);
 void lgr_redirect_object_gone(struct lgr_object *object);
 

@@ -48,11 +48,12 @@ static bool is_found_at_start(enum lgr_field field)
 	return field == LGR_FIELD_SERIAL || field == LGR_FIELD_ALIASES || field == LGR_FIELD_SONAME;
 }
 
-/* Without holds linger looks for two only. */
+/* Without holds linger looks only for what redirects want. */
 static bool is_needed(const struct lgr_region *region, enum lgr_field field)
 {
 	return region->policy != LGR_POLICY_OFF || field == LGR_FIELD_SERIAL ||
-	       field == LGR_FIELD_HANDLES;
+	       field == LGR_FIELD_HANDLES || field == LGR_FIELD_NEEDS || field == LGR_FIELD_SCOPE ||
+	       field == LGR_FIELD_SCOPES;
 }
 
 /*

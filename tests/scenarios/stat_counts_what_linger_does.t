@@ -7,8 +7,8 @@ SUBCOMMAND=stat
 STAT() { LS "$@"; }
 
 # -- what is said of what
-standin 'policy 2,holding,numbers,fields 10,hidden'
-is "JSON" "$(STAT --json $PID | sed "s/\"pid\":$PID/P/")" '{P,"policy":"never","holding":true,"objects":3,"loads":30,"kept":1,"kept_bytes":4096,"hidden":1,"detached":1,"calls_dlopen":100,"calls_dlmopen":101,"calls_dlclose":102,"requests":103,"keeps":104,"reopens":105,"closes":106,"unloads":107,"hides":108,"detaches":109,"scans":110,"scans_unseen":111,"snapshots":112,"scanned_bytes":113,"scan_ns":114,"longest_scan_ns":115,"longest_pause_ns":116,"proven":117,"proven_at_call":118,"witnessed":119,"errors":{"unique-symbols":7,"not-held":1},"fields":{"l_serial":"found","l_direct_opencount":"found","l_tls_dtor_count":"found","l_nodelete_active":"found","l_libname":"found","l_info[DT_SONAME]":"found","l_file_id":"found","l_searchlist":"found","l_initfini":"found","l_reldeps":"found","l_global":"not learned yet"}}'
+standin 'policy 2,holding,numbers,fields 11,hidden'
+is "JSON" "$(STAT --json $PID | sed "s/\"pid\":$PID/P/")" '{P,"policy":"never","holding":true,"objects":3,"loads":30,"kept":1,"kept_bytes":4096,"hidden":1,"detached":1,"calls_dlopen":100,"calls_dlmopen":101,"calls_dlclose":102,"requests":103,"keeps":104,"reopens":105,"closes":106,"unloads":107,"hides":108,"detaches":109,"scans":110,"scans_unseen":111,"snapshots":112,"scanned_bytes":113,"scan_ns":114,"longest_scan_ns":115,"longest_pause_ns":116,"proven":117,"proven_at_call":118,"witnessed":119,"redirects":120,"restores":121,"slots_written":122,"slots_retried":123,"errors":{"unique-symbols":7,"not-held":1},"fields":{"l_serial":"found","l_direct_opencount":"found","l_tls_dtor_count":"found","l_nodelete_active":"found","l_libname":"found","l_info[DT_SONAME]":"found","l_file_id":"found","l_searchlist":"found","l_scope":"found","l_initfini":"found","l_reldeps":"found","l_global":"not learned yet"}}'
 is "text" "$(STAT $PID)" 'policy              never
 holding objects     yes
 objects             3, of 30 ever loaded
@@ -24,6 +24,10 @@ closes              106
 unloads             107
 hides               108
 detaches            109
+redirects           120
+restores            121
+slots_written       122
+slots_retried       123
 
 scans               110; not everything seen: 111, in a copy: 112
 scanned             113 bytes in 114 ns
@@ -40,6 +44,7 @@ l_libname           found
 l_info[DT_SONAME]   found
 l_file_id           found
 l_searchlist        found
+l_scope             found
 l_initfini          found
 l_reldeps           found
 l_global            not learned yet
@@ -69,13 +74,13 @@ status() {
 		sed '2,$s/^not found/-/; 2,$s/^not needed/n/; 2,$s/^not learned yet/l/; 2,$s/^found/F/' | xargs -d '\n')" "$3"
 }
 status "before the first call, most are to be learned" 'policy 2,nohandles' \
-	'not yet: the program has made no dl call - l l l - - l l l l l'
+	'not yet: the program has made no dl call - l l l - - l l l l l l'
 status "after it they are found or not" 'policy 2,nohandles,called' \
-	"no: the loader's fields for it were not found - - - - - - - - - - -"
-status "the last one may take longer" 'policy 2,called,fields 10,holding' 'yes F F F F F F F F F F l'
-status "unless one was reported as missing" 'policy 2,called,fields 10,holding,failed' 'yes F F F F F F F F F F -'
-status "policy:off needs two" 'policy 3,called' \
-	'no: the policy leaves it to the C library - F n n n n n n n n n'
+	"no: the loader's fields for it were not found - - - - - - - - - - - -"
+status "the last one may take longer" 'policy 2,called,fields 11,holding' 'yes F F F F F F F F F F F l'
+status "unless one was reported as missing" 'policy 2,called,fields 11,holding,failed' 'yes F F F F F F F F F F F -'
+status "policy:off needs five" 'policy 3,called' \
+	'no: the policy leaves it to the C library - F n n n n n - - - n n'
 
 # -- of a process with the shim
 # shim POLICY: starts a host that does as it is told; tell LINE: tells it, and waits.
