@@ -76,16 +76,37 @@ static int check_complete(const struct linger_redirect *r, struct lgr_text *why)
 
 /* ---------------------------------------------------------------------------------------- making */
 
-/* The newest n, which have had no effect yet, are as though they had not been made. */
+/* The newest n, which have no effect, are as though they had not been made. */
 static void unmake(size_t n)
 {
 	while (n--) {
 		struct linger_redirect *r = lgr_redirects;
 
-		lgr_redirect_let_go(r);
 		lgr_redirect_free(r);
 	}
 	lgr_sites_settled();
+}
+
+/* Whatever came of it is put back first: an entry may have been busy, behind everything else. */
+static void put_back(size_t n)
+{
+	struct linger_redirect *r = lgr_redirects;
+	bool lazy;
+
+	for (size_t i = 0; i < n; i++, r = r->next)
+		lgr_redirect_let_go(r);
+	lgr_redirects_apply(&lazy);
+}
+
+static const char *reason_of(int error)
+{
+	switch (error) {
+	case -EPERM: return "the kernel does not let a symbol table be written";
+	case -EBUSY: return "the other threads cannot be stopped to write a function's entry";
+	case -EOPNOTSUPP:
+		return "a function's entry has no nops that a jump to the replacement fits in";
+	default: return "there is no memory";
+	}
 }
 
 static int make_all(const struct linger_change *changes, size_t n, struct lgr_text *why,
@@ -108,13 +129,13 @@ static int make_all(const struct linger_change *changes, size_t n, struct lgr_te
 	if (!error) {
 		error = lgr_redirects_apply(ret_lazy);
 		if (error)
-			lgr_text_add(why,
-				     error == -EPERM
-					     ? "the kernel does not let a symbol table be written"
-					     : "there is no memory");
+			lgr_text_add(why, reason_of(error));
 	}
-	if (error)
+	if (error) {
+		put_back(made);
 		unmake(made);
+	}
+
 	lgr_sites_settled();
 	return error;
 }
@@ -229,9 +250,11 @@ static int let_all_go(struct linger_redirect *const *redirects, size_t n, bool *
 	for (size_t i = 0; i < n; i++)
 		lgr_redirect_let_go(redirects[i]);
 	error = lgr_redirects_apply(ret_lazy);
-	lgr_sites_settled();
 	for (size_t i = 0; error && i < n; i++)
 		lgr_redirect_stay(redirects[i]);
+	if (error == -EBUSY) /* behind everything else: as it was */
+		lgr_redirects_apply(ret_lazy);
+	lgr_sites_settled();
 	return error;
 }
 

@@ -220,6 +220,8 @@ static bool tie_to(struct linger_redirect *r, struct lgr_object *object, const s
 	struct lgr_site *site = name ? lgr_site_get(object, elf, name, symbol) : NULL;
 	struct lgr_tie **at, *tie = site ? lgr_arena_alloc(sizeof(*tie)) : NULL;
 
+	if (tie && (r->flags & LINGER_AT_ENTRY) && !site->door.function)
+		lgr_door_find(site->address, &site->door);
 	if (tie) {
 		*tie = (struct lgr_tie){ .redirect = r, .site = site, .next = r->ties };
 		for (at = &site->ties; *at && (*at)->redirect->number > r->number;)
@@ -453,6 +455,8 @@ static int check_change(const struct linger_change *c, struct parsed *p, struct 
 		problem = "flags has unknown bits";
 	else if ((c->flags & LINGER_ALL_BUT) && !c->caller && !c->callers)
 		problem = "LINGER_ALL_BUT wants callers, or a caller";
+	else if ((c->flags & LINGER_AT_ENTRY) && (c->caller || c->callers))
+		problem = "LINGER_AT_ENTRY reaches every caller, so it can leave none out";
 	if (problem)
 		lgr_text_add(why, problem);
 	return problem ? -EINVAL : 0;
@@ -574,7 +578,7 @@ uintptr_t lgr_redirect_previous(const struct linger_redirect *r)
 	for (const struct lgr_tie *tie = r->home->older; tie; tie = tie->older)
 		if (!tie->gone && covers(tie->redirect, r))
 			return tie->redirect->replacement;
-	return r->home->site->address;
+	return r->home->site->original;
 }
 
 /* Before the first call of a replacement can come, its previous is known to it. */
@@ -597,8 +601,7 @@ int lgr_redirects_apply(bool *ret_lazy)
 	if (error)
 		return error;
 	tell_previous();
-	*ret_lazy = lgr_sites_commit();
-	return 0;
+	return lgr_sites_commit(ret_lazy);
 }
 
 void lgr_redirect_log(const struct linger_redirect *r, enum lgr_event event)

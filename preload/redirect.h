@@ -27,8 +27,8 @@ void lgr_redirect_stay(struct linger_redirect *r);
 void lgr_redirect_free(struct linger_redirect *r);
 
 /*
- * Carries the list of the next pass out: previous pointers, then the pass. Returns as lgr_sites_prepare;
- * *ret_lazy as lgr_sites_commit.
+ * Carries the list of the next pass out: previous pointers, then the pass. Returns as lgr_sites_prepare and
+ * lgr_sites_commit.
  */
 int lgr_redirects_apply(bool *ret_lazy);
 void lgr_redirect_log(const struct linger_redirect *r, enum lgr_event event);

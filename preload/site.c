@@ -96,7 +96,7 @@ struct lgr_site *lgr_site_get(struct lgr_object *object, const struct lgr_elf *e
 		.address = lgr_elf_resolve(elf, s),
 		.twin = has_twin(elf, symbol),
 	};
-	site->bound = site->address;
+	site->bound = site->original = site->address;
 	name->sites = site;
 	name->users++;
 	return site;
@@ -191,7 +191,7 @@ uintptr_t lgr_site_target(const struct lgr_site *site, const struct lgr_object *
 	for (tie = newest; tie; tie = tie->older)
 		if (!tie->gone && lgr_redirect_means(tie->redirect, owner))
 			return tie->redirect->replacement;
-	return site->address;
+	return site->original;
 }
 
 static bool is_plain(const struct lgr_site *site)
@@ -225,7 +225,7 @@ static bool refers(const struct lgr_entry *entry, const struct lgr_site *site)
 static bool leads_here(const struct lgr_site *site, uintptr_t value, bool *ret_doubtful)
 {
 	*ret_doubtful = site->twin;
-	if (value == site->address)
+	if (value == site->address || (site->door.beyond && value == site->door.beyond))
 		return true;
 	for (const struct lgr_tie *tie = site->ties; tie; tie = tie->older) {
 		if (value != tie->redirect->replacement)
@@ -417,13 +417,27 @@ static uint32_t objects(void)
 	return (uint32_t)atomic_load_explicit(&lgr_region.objects, memory_order_relaxed);
 }
 
+static bool wants_door(const struct lgr_site *site)
+{
+	for (const struct lgr_tie *tie = site->ties; tie; tie = tie->older)
+		if (!tie->gone && (tie->redirect->flags & LINGER_AT_ENTRY))
+			return true;
+	return false;
+}
+
 static int open_definitions(void)
 {
 	uint32_t n = 0;
 
-	for (struct lgr_site *site = pass.changed; site; site = site->changed, n++)
+	for (struct lgr_site *site = pass.changed; site; site = site->changed, n++) {
+		bool door = wants_door(site);
+
 		if (!get_stub(site))
 			return -ENOMEM;
+		if (door && !lgr_door_reaches(&site->door, common_target(site)))
+			return -EOPNOTSUPP;
+		site->original = door ? site->door.beyond : site->address;
+	}
 	if (!make_room(n + objects()))
 		return -ENOMEM;
 	for (struct lgr_site *site = pass.changed; site; site = site->changed)
@@ -447,7 +461,18 @@ static void finish(enum lgr_counter which)
 	atomic_fetch_add_explicit(&lgr_region.counter[which], pass.written, memory_order_relaxed);
 }
 
-bool lgr_sites_commit(void)
+static int set_doors(void)
+{
+	int r = 0;
+
+	for (struct lgr_site *site = pass.changed; site; site = site->changed)
+		if (site->door.function &&
+		    !lgr_door_set(&site->door, wants_door(site) ? site->bound : 0))
+			r = -EBUSY;
+	return r;
+}
+
+int lgr_sites_commit(bool *ret_lazy)
 {
 	for (struct lgr_site *site = pass.changed; site; site = site->changed) {
 		site->bound = common_target(site);
@@ -458,7 +483,8 @@ bool lgr_sites_commit(void)
 	for (struct lgr_site *site = pass.changed; site; site = site->changed)
 		settle_slots(site);
 	finish(LGR_N_SLOTS_WRITTEN);
-	return pass.lazy;
+	*ret_lazy = pass.lazy;
+	return set_doors();
 }
 
 uint32_t lgr_sites_verify(void)

@@ -10,7 +10,8 @@
  *     on (new objects, first calls, dlsym, RTLD_DEEPBIND, exactly this version);
  *  3. the slots that are bound already, from the index: where the word still is what this definition, or
  *     one of its redirects, has led to;
- *  4. once more, because a thread in the middle of a first call (elf/dl-runtime.c, _dl_fixup) puts what it
+ *  4. where that is asked for, a jump at the function's entry (door.h);
+ *  5. the slots once more, because a thread in the middle of a first call (elf/dl-runtime.c, _dl_fixup) puts what it
  *     has read before 2 into a slot after 3 (lazy.h).
  *
  * A slot that waits for its first call is left alone: it will find 2. Only where its object is to
@@ -24,6 +25,7 @@
 #ifndef LGR_SITE_H
 #define LGR_SITE_H
 
+#include "door.h"
 #include "index.h"
 #include "linger.h"
 
@@ -46,7 +48,11 @@ struct lgr_site {
 	uint32_t stub;	   /* of an IFUNC: which resolver of ours stands in for its own, + 1 */
 	uintptr_t value;   /* as found */
 	uintptr_t address; /* what it is bound to without us; of an IFUNC what its resolver chose */
-	uintptr_t bound;   /* what the loader binds to it now */
+	uintptr_t
+		original; /* the same, for who calls it as the previous: behind a jump at its entry */
+	uintptr_t bound; /* what the loader binds to it now */
+	struct lgr_door door;
+
 	struct lgr_tie *ties; /* the newest first */
 	bool twin;	      /* another version of the name has the same address */
 	bool lazy;	      /* slots waited for their first call when it changed last */
@@ -111,13 +117,14 @@ struct lgr_site *lgr_sites_changed(void); /* the list */
 
 /*
  * The pass, in two steps. The first returns 0, or, with nothing changed and the list as it was, -EPERM (a
- * definition cannot be written), -ENOMEM; the second cannot fail. It returns whether slots were left to
- * first calls, which may be under way in another thread.
+ * definition cannot be written), -EOPNOTSUPP (an entry has no room for such a jump), -ENOMEM. The second
+ * fails with -EBUSY where an entry cannot be written; then the chains are to be put back, and passed through
+ * again. *ret_lazy: slots were left to first calls, which may be under way in another thread.
  */
 int lgr_sites_prepare(void);
-bool lgr_sites_commit(void);
+int lgr_sites_commit(bool *ret_lazy);
 
-/* The slots once more (4). Returns how many had to be written. */
+/* The slots once more (5). Returns how many had to be written. */
 uint32_t lgr_sites_verify(void);
 void lgr_sites_settled(void); /* empties the list */
 

@@ -160,10 +160,12 @@ static bool stop_all(uint64_t until)
 /* ------------------------------------------------------------------------------------------ a look */
 
 #if defined(__x86_64__)
-#define SP_AT 19      /* struct user_regs_struct */
+#define PC_AT 16 /* struct user_regs_struct */
+#define SP_AT 19
 #define TP_AT 21      /* fs_base */
 #define VECTORS 0x202 /* NT_X86_XSTATE */
 #else
+#define PC_AT 32
 #define SP_AT 31
 #define VECTORS NT_FPREGSET
 #define THREAD_POINTER 0x401 /* NT_ARM_TLS */
@@ -190,6 +192,7 @@ static bool look_at(const struct entry *e, bool *ret_more)
 		return false;
 	thread.general = thread.count = general.iov_len / sizeof(uintptr_t);
 	thread.sp = job.registers[SP_AT];
+	thread.pc = job.registers[PC_AT];
 	if (!thread_pointer(e->tid, &thread.tp))
 		return false;
 	vectors.iov_base = job.registers + thread.count;

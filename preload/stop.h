@@ -21,10 +21,10 @@
 
 #define LGR_RED_ZONE 128 /* below the stack pointer, in use by leaf functions (psABI 3.2.2) */
 
-/* One stopped thread: its registers as they lie in memory, its stack and thread pointers. */
+/* One stopped thread: its registers as they lie in memory; its stack, its code, its thread pointer. */
 struct lgr_stopped {
 	uint32_t tid;
-	uintptr_t sp, tp;
+	uintptr_t sp, pc, tp;
 	const uintptr_t *registers; /* general ones, then vector ones */
 	size_t general, count;
 };
