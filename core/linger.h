@@ -423,7 +423,9 @@ enum linger_verdict {
 	LINGER_NOT_MEANT,   /* its object is not among the callers asked for */
 	LINGER_OTHER, /* holds something else: another version or definition, or what the program put there */
 	LINGER_REFUSED,	 /* the kernel refuses to make its page writable */
-	LINGER_INTERNAL, /* a call that the linker bound inside the object: at is the instruction */
+	LINGER_INTERNAL, /* a call that the linker bound inside the object; at is the instruction.
+			       Where the entry is redirected: LINGER_CHANGED */
+
 	LINGER_UNSETTLED /* a thread that was in its first call has put the previous one back */
 };
 

@@ -127,7 +127,8 @@ enum lgr_state {
 	X(PROVEN, "proven", 1u << 18)	     /* nothing reaches it, as far as is known now */      \
 	X(REQUESTED, "requested", 1u << 19)  /* who asked to be told of its request will be */     \
 	X(REAPED, "reaped", 1u << 20)	     /* proven, and about to be closed */                  \
-	X(SOUGHT, "sought", 1u << 21)	     /* what points at it is being looked for */
+	X(SOUGHT, "sought", 1u << 21)	     /* what points at it is being looked for */           \
+	X(GLOBAL, "global", 1u << 22)	     /* opened with RTLD_GLOBAL, as far as was seen */
 
 enum lgr_flag {
 #define X(id, name, bit) LGR_FL_##id = (bit),
@@ -254,7 +255,9 @@ enum lgr_encoding {
 	X(CODE, "code", "code made at run time cannot be read on this machine")                    \
 	X(GLIBC, "glibc", "something private of glibc was not found")                              \
 	X(LOADING, "loading", "it was closed inside a constructor or destructor")                  \
-	X(TOLD, "told", "whoever asked is told first, in the next dlopen or dlclose that looks")
+	X(TOLD, "told", "whoever asked is told first, in the next dlopen or dlclose that looks")   \
+	X(RESTORED, "restored",                                                                    \
+	  "a redirect needed it; the next dlopen or dlclose that looks will tell")
 
 enum lgr_unseen {
 #define X(id, name, text) LGR_UN_##id,

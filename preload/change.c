@@ -49,13 +49,13 @@ static bool note_call(void *found, uintptr_t at)
 }
 
 /* Something that LINGER_COMPLETE does not put up with? */
-static bool is_out_of_reach(const struct lgr_site *site)
+static bool is_out_of_reach(const struct lgr_site *site, bool at_entry)
 {
 	bool found = false;
 
 	for (uint32_t i = 0; i < site->name->count; i++)
 		found |= site->name->entries[i].refused;
-	if (!found)
+	if (!found && !at_entry)
 		lgr_calls_each(site->object, site->address, note_call, &found);
 	return found;
 }
@@ -65,7 +65,7 @@ static int check_complete(const struct linger_redirect *r, struct lgr_text *why)
 	if (!(r->flags & LINGER_COMPLETE))
 		return 0;
 	for (const struct lgr_tie *tie = r->ties; tie; tie = tie->next)
-		if (is_out_of_reach(tie->site)) {
+		if (is_out_of_reach(tie->site, r->flags & LINGER_AT_ENTRY)) {
 			lgr_text_add(why, tie->site->name->text);
 			lgr_text_add(why, " has bindings out of reach, inside ");
 			lgr_text_add(why, lgr_path_of(tie->site->object));
@@ -146,6 +146,8 @@ static void hand_out(size_t n, struct linger_redirect **ret)
 
 	for (size_t i = n; i--; r = r->next) {
 		ret[i] = r;
+		if (!r->home && r->previous)
+			__atomic_store_n(r->previous, NULL, __ATOMIC_RELEASE);
 		lgr_redirect_log(r, LGR_EV_REDIRECT);
 	}
 }
@@ -170,15 +172,21 @@ static void verify(struct linger_redirect *const *redirects, size_t n)
 	}
 }
 
-/* Where linger holds nothing (policy:off) the module stays by one more handle. */
-static void hold_modules(struct linger_redirect *const *redirects, size_t n)
+static void *hold(const struct lgr_object *object)
+{
+	return object && !lgr_is(object, LGR_FL_STARTUP)
+		       ? lgr_libc.dlopen(lgr_map_of(object)->l_name, RTLD_LAZY | RTLD_NOLOAD)
+		       : NULL;
+}
+
+/* Where linger holds nothing (policy:off), what replaces and what is replaced stay by one more handle. */
+static void hold_all(struct linger_redirect *const *redirects, size_t n)
 {
 	for (size_t i = 0; i < n && !lgr_region.holding; i++) {
-		const struct lgr_who *module = &redirects[i]->module;
+		struct linger_redirect *r = redirects[i];
 
-		if (module->object && !lgr_is(module->object, LGR_FL_STARTUP))
-			redirects[i]->handle = lgr_libc.dlopen(lgr_map_of(module->object)->l_name,
-							       RTLD_LAZY | RTLD_NOLOAD);
+		r->handle[0] = hold(r->module.object);
+		r->handle[1] = r->home ? hold(r->home->site->object) : NULL;
 	}
 }
 
@@ -217,7 +225,7 @@ EXPORT int linger_redirect_(const struct linger_change *changes, size_t n, linge
 	if (error)
 		tell(err, errlen, buffer);
 	else
-		hold_modules(ret, n);
+		hold_all(ret, n);
 	if (lazy)
 		verify(ret, n);
 	return error;
@@ -283,8 +291,9 @@ EXPORT int linger_restore_(linger_redirect *const *redirects, size_t n)
 	if (lazy)
 		verify(redirects, n);
 	for (size_t i = 0; i < n; i++)
-		if (redirects[i]->handle)
-			dlclose(redirects[i]->handle);
+		for (int k = 0; k < 2; k++)
+			if (redirects[i]->handle[k])
+				dlclose(redirects[i]->handle[k]);
 	if (!enter())
 		return 0; /* what they take stays taken */
 	free_all(redirects, n);

@@ -24,6 +24,7 @@
 #include "lock.h"
 #include "log.h"
 #include "notice.h"
+#include "override.h"
 #include "real.h"
 #include "redirect.h"
 #include "start.h"
@@ -60,7 +61,7 @@ static bool look_around(void)
 	if (!lgr_ready())
 		return false;
 	lgr_fields_probe();
-	if (lgr_region.holding)
+	if (lgr_region.holding || lgr_redirects_any() || lgr_override_is_on())
 		lgr_loads_find_lock();
 	if (lgr_look())
 		lgr_load_seen();
@@ -76,7 +77,7 @@ void lgr_before_dlopen(const char *file, int mode, long unused, const uintptr_t 
 	lgr_count(LGR_N_CALLS_DLOPEN);
 	log_open(LGR_EV_CALL_DLOPEN, (uint64_t)(uint32_t)mode, file);
 	lgr_keep_before_open(file, frame);
-	lgr_load_begins(frame);
+	lgr_load_begins(frame, mode & RTLD_GLOBAL);
 }
 
 void lgr_before_dlmopen(Lmid_t ns, const char *file, int mode, const uintptr_t *frame)
@@ -86,7 +87,7 @@ void lgr_before_dlmopen(Lmid_t ns, const char *file, int mode, const uintptr_t *
 	lgr_count(LGR_N_CALLS_DLMOPEN);
 	log_open(LGR_EV_CALL_DLMOPEN, (uint64_t)ns, file);
 	lgr_keep_before_open(NULL, frame);
-	lgr_load_begins(frame);
+	lgr_load_begins(frame, false);
 }
 
 int lgr_before_dlclose(void *handle, long unused, long as_well, const uintptr_t *frame)

@@ -359,6 +359,22 @@ static bool may_close(void)
 	return lgr_real[LGR_REAL_dlclose] == lgr_real_libc[LGR_REAL_dlclose];
 }
 
+/* With policy:off glibc unloads natively, so what overrides is taken back before. */
+static void fall_back(void *handle)
+{
+	struct lgr_object *object;
+
+	if (!lgr_override_is_on() || lgr_exiting() || !lgr_keep_enter())
+		return;
+	if (lgr_lock(&lgr_lock_registry)) {
+		object = lgr_registry_find((uintptr_t)handle, UINT64_MAX);
+		if (object && lgr_field_handles(lgr_map_of(object)) == 1)
+			lgr_redirect_object_given_up(object);
+		lgr_unlock(&lgr_lock_registry);
+	}
+	lgr_keep_leave();
+}
+
 int lgr_keep_close(void *handle, const uintptr_t *frame)
 {
 	int (*dlclose)(void *) = (int (*)(void *))lgr_real_libc[LGR_REAL_dlclose];
@@ -366,6 +382,8 @@ int lgr_keep_close(void *handle, const uintptr_t *frame)
 	struct lgr_call call = { .frame = frame };
 	int result = LGR_NOT_CLOSED;
 
+	if (!lgr_region.holding)
+		fall_back(handle);
 	if (!concerns && !lgr_log_is_on())
 		return result;
 	if (concerns && lgr_safe())

@@ -47,6 +47,7 @@ static __thread struct {
 	uintptr_t caller;	/* what stood there */
 	uint64_t since;		/* the newest object then */
 	bool unused;		/* no lookup since */
+	bool global;		/* RTLD_GLOBAL */
 } pending;
 
 /* Whose load is being looked at; the program's objects are held, libc's own are not. */
@@ -54,12 +55,13 @@ static enum { NOBODYS, PROGRAMS, LIBCS } loader; /* guarded by lgr_lock_registry
 
 /* ------------------------------------------------------------------------------- loads under way */
 
-void lgr_load_begins(const uintptr_t *frame)
+void lgr_load_begins(const uintptr_t *frame, bool global)
 {
 	if (!pending.frame)
 		atomic_fetch_add_explicit(&lgr_loads_pending, 1, memory_order_relaxed);
 	pending.frame = frame;
 	pending.unused = true;
+	pending.global = global;
 	pending.caller = *frame;
 	pending.since = atomic_load_explicit(&lgr_region.loads, memory_order_relaxed);
 }
@@ -122,6 +124,9 @@ static bool is_stand_in(const struct link_map *map)
  */
 static void settle_hold(struct lgr_object *object)
 {
+	/* The loader puts it into the global scope behind its constructors (elf/dl-open.c). */
+	if (loader == PROGRAMS && pending.global)
+		lgr_registry_set_flags(object, LGR_FL_GLOBAL, 0);
 	if (!lgr_region.holding)
 		return;
 	/* What runs in there calls its own dlopen and dlclose, past the shim. What is closed from

@@ -52,8 +52,8 @@ bool lgr_exiting(void);
  * from its dlopen to its next notice or dl* call: dlopen has no end that we see.
  */
 extern _Atomic uint32_t lgr_loads_pending;
-/* frame: where the program's return address is; on aarch64, its stack pointer. */
-void lgr_load_begins(const uintptr_t *frame);
+/* frame: where the program's return address is; on aarch64, its stack pointer. global: RTLD_GLOBAL. */
+void lgr_load_begins(const uintptr_t *frame, bool global);
 void lgr_load_seen(void);
 bool lgr_load_pending(void); /* this thread's last load may not be in the registry yet */
 bool lgr_load_unused(void); /* this thread has opened something, and not asked for a symbol since */

@@ -9,21 +9,22 @@
 #include "environment.h"
 #include "image.h"
 #include "redirect.h"
-#include "region.h"
 #include "registry.h"
 #include "scope.h"
 
 bool lgr_override_is_on(void)
 {
-	return lgr_settings.of[LGR_SET_OVERRIDE].given && lgr_region.holding &&
+	return lgr_settings.of[LGR_SET_OVERRIDE].given &&
 	       !lgr_equal(lgr_settings.of[LGR_SET_OVERRIDE].text, "off");
 }
 
-/* RTLD_GLOBAL: the loader puts it there before its constructors (elf/dl-open.c). The last ones are the newest. */
+/* The last ones are the newest. */
 static bool is_global(const struct lgr_object *object)
 {
 	const struct lgr_scope *scope = lgr_scope_global();
 
+	if (lgr_is(object, LGR_FL_GLOBAL))
+		return true;
 	for (uint32_t i = scope ? scope->count : 0; i--;)
 		if (scope->list[i] == lgr_map_of(object))
 			return true;

@@ -18,8 +18,10 @@
 #define LGR_INTERPOSED(X)                                                                          \
 	X(dlopen)                                                                                  \
 	X(dlmopen)                                                                                 \
-	X(dlclose) X(dlsym) X(dlvsym) X(__cxa_finalize) X(sigaltstack) X(dladdr) X(dladdr1)        \
-		X(backtrace_symbols) X(backtrace_symbols_fd)
+	X(dlclose)                                                                                 \
+	X(dlsym)                                                                                   \
+	X(dlvsym) X(__cxa_finalize) X(sigaltstack) X(dladdr) X(dladdr1) X(backtrace_symbols)       \
+		X(backtrace_symbols_fd)
 
 enum {
 #define X(name) LGR_REAL_##name,

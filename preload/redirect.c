@@ -9,15 +9,18 @@
 #include "arena.h"
 #include "fields.h"
 #include "group.h"
+#include "host.h"
 #include "image.h"
 #include "loader.h"
 #include "lock.h"
 #include "log.h"
 #include "override.h"
 #include "pages.h"
+#include "reach.h"
 #include "real.h"
 #include "region.h"
 #include "registry.h"
+#include "safe.h"
 #include "scope.h"
 #include "sys.h"
 
@@ -191,11 +194,19 @@ static struct lgr_object *find_definition(const struct linger_redirect *r, const
 
 /* --------------------------------------------------------------------------------------- the ties */
 
-/* What is kept because the redirect stands. */
+/* What is kept because the redirect stands; when none does any more, it is looked at as others are. */
 static void need(const struct lgr_who *w, int by)
 {
-	if (is_there(w))
-		w->object->redirects += (uint32_t)by;
+	if (!is_there(w))
+		return;
+	w->object->redirects += (uint32_t)by;
+	if (w->object->redirects || lgr_state_of(w->object) != LGR_ST_KEPT)
+		return;
+	w->object->reason = lgr_host_kept(w->object);
+	if (lgr_safe()) {
+		lgr_reach_unseen(w->object, LGR_UN_RESTORED);
+		lgr_safe_kept();
+	}
 }
 
 static void set_home(struct linger_redirect *r, struct lgr_tie *tie)
@@ -462,6 +473,22 @@ static int check_change(const struct linger_change *c, struct parsed *p, struct 
 	return problem ? -EINVAL : 0;
 }
 
+/* Is there room for a jump at each entry? */
+static int check_doors(const struct linger_redirect *r, struct lgr_text *why)
+{
+	if (!(r->flags & LINGER_AT_ENTRY))
+		return 0;
+	for (const struct lgr_tie *tie = r->ties; tie; tie = tie->next)
+		if (!lgr_door_reaches(&tie->site->door, r->replacement)) {
+			lgr_text_add(why, tie->site->name->text);
+			lgr_text_add(why,
+				     " has no nops at its entry that a jump to the replacement "
+				     "fits in (-fpatchable-function-entry=14 has room for any)");
+			return -EOPNOTSUPP;
+		}
+	return 0;
+}
+
 int lgr_redirect_make(const struct linger_change *change, bool override,
 		      struct linger_redirect **ret, struct lgr_text *why)
 {
@@ -483,6 +510,8 @@ int lgr_redirect_make(const struct linger_change *change, bool override,
 	r->namesake = override || is_namesake(r);
 	add(r);
 	error = r->name ? resolve_by_name(r, why) : resolve_by_address(r, why);
+	if (!error)
+		error = check_doors(r, why);
 	if (error) {
 		lgr_redirect_let_go(r);
 		lgr_redirect_free(r);

@@ -84,9 +84,11 @@ struct linger_redirect {
 	bool namesake;	      /* the replacement is a definition of the very name */
 	bool leaving;	      /* somebody is restoring it */
 	bool override;	      /* made by `override`: its module's definition against an older one */
-	void *handle;	      /* on the module, where nothing else holds it */
-	uint32_t n;	      /* whoever stays bound to the previous */
-	uint32_t size;	      /* of all this */
+	void *handle
+		[2]; /* on the replacing and the replaced object, where nothing else holds them */
+
+	uint32_t n;    /* whoever stays bound to the previous */
+	uint32_t size; /* of all this */
 	struct lgr_who own[];
 };
 
