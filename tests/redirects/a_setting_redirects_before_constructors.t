@@ -1,0 +1,42 @@
+#!/bin/bash
+# LINGER=redirect:SYM=LIB#SYM[;in=GLOB]: unchanged programs, before any constructor runs.
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016 # the loader's $ORIGIN
+. "$(dirname "$0")/redirects.sh"
+
+beside=(-Wl,-rpath,'$ORIGIN' -Wl,--no-as-needed)
+settings() { LINGER_SETTINGS=$1 run_host out ./asks "${@:2}"; }
+for how in lazy now; do
+	link=(-Wl,-z,$how -Wl,-z,relro)
+	library def "$HERE/lib_definer.c" "${link[@]}"
+	library rep "$HERE/lib_replacer.c" "${link[@]}" "${beside[@]}" def.so
+	library constructs "$HERE/lib_constructs.c" "${link[@]}" "${beside[@]}" def.so
+	library opened "$HERE/lib_constructs.c" "${link[@]}" "${beside[@]}" def.so
+	program asks "${link[@]}" "${beside[@]}" def.so constructs.so
+
+	settings log_max:1M
+	well "$how: without" out 'library 1 program 1 main 1 other 10'
+	settings "redirect:t_answer=$TMP/rep.so#r_answer"
+	well "$how: one redirect" out 'library 100 program 100 main 100 other 10'
+	settings "redirect:t_answer=$TMP/rep.so#r_answer,redirect:t_other=$TMP/rep.so#r_second" "$TMP/opened.so"
+	well "$how: two redirects, and a library that is opened" out \
+		'library 100 program 100 main 100 other 200 opened 100'
+	settings "redirect:t_answer=$TMP/rep.so#r_answer;in=*/constructs.so" "$TMP/opened.so"
+	well "$how: in one library" out 'library 100 program 1 main 1 other 10 opened 1'
+	settings "redirect:t_answer=$TMP/rep.so#r_by_name"
+	well "$how: a replacement that calls what it replaces" out 'library 1001 program 1001 main 1001 other 10'
+	mkdir -p 'odd,;dir'
+	cp def.so rep.so 'odd,;dir'
+	settings "redirect:t_answer=$TMP/odd\\,\\;dir/rep.so#r_answer"
+	well "$how: a path with a comma and a semicolon" out 'library 100 program 100 main 100 other 10'
+
+	settings "redirect:t_answer=$TMP/rep.so#r_nothing"
+	well "$how: a replacement that is not there: the program runs as ever" out \
+		'library 1 program 1 main 1 other 10'
+	ok "$how: and the log says so" grep -q '"event":"error"' <(events out.log)
+	settings "redirect:t_answer=$TMP/absent.so#r_answer"
+	well "$how: a library that is not there" out 'library 1 program 1 main 1 other 10'
+	ok "$how: and the log says so" grep -q '"event":"error"' <(events out.log)
+	settings "redirect:t_nowhere=$TMP/rep.so#r_answer"
+	well "$how: a name that nobody defines" out 'library 1 program 1 main 1 other 10'
+done

@@ -1,0 +1,99 @@
+/*
+ * entry.c - redirected at the function's entry: calls that the linker bound inside reach the
+ * replacement, and its bytes come back.
+ *
+ * usage: entry FOLDER LIBRARY
+ * SPDX-License-Identifier: MIT
+ */
+#include <pthread.h>
+
+#include "picture.h"
+
+static function *call;
+static atomic_bool over;
+
+static void *calls_all_the_time(void *arg)
+{
+	while (!atomic_load(&over)) {
+		int got = call();
+
+		/* Each of three calls gives 5 or 100. */
+		check(got == 15 || got == 110 || got == 205 || got == 300, "a call gave %d", got);
+	}
+	return arg;
+}
+
+static int internal;
+static int count_internal(const struct linger_binding *binding, void *arg)
+{
+	(void)arg;
+	internal += binding->verdict == LINGER_INTERNAL;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	function *f, *inside, *by_previous;
+	struct linger_change change = { .symbol = "t_inside", .flags = LINGER_AT_ENTRY };
+	linger_redirect *made, *second;
+	struct picture before;
+	pthread_t thread;
+	void *handle, **previous;
+
+	check(argc == 3 && linger_is_here(), "usage: entry FOLDER LIBRARY, with linger");
+	folder = argv[1];
+	handle = open_library(argv[2], RTLD_NOW | RTLD_GLOBAL);
+	call = function_of(handle, "call_inside");
+	inside = function_of(handle, "t_inside");
+	handle = open_library("rep.so", RTLD_NOW);
+	f = function_of(handle, "r_answer");
+	by_previous = function_of(handle, "r_member3"); /* 128 | what it replaces */
+	previous = symbol(handle, "r_previous");
+	gives(call(), 15, "before");
+	gives(inside(), 5, "before");
+	before = picture_take();
+
+	change.replacement = address_of(f);
+	made = redirect(&change);
+	gives(call(), 300, "calls bound inside");
+	gives(inside(), 100, "by its address");
+	gives(previous_of(made)(), 5, "the previous");
+	check(linger_report(made, count_internal, NULL) == 0, "no report");
+	restore(made);
+	picture_compare(&before, "restored");
+	gives(call(), 15, "restored");
+
+	change.replacement = address_of(by_previous);
+	change.previous = &previous[3];
+	made = redirect(&change);
+	gives(call(), 3 * (128 | 5), "a replacement that calls the previous");
+	change.replacement = address_of(f);
+	change.previous = NULL;
+	second = redirect(&change);
+	gives(call(), 300, "a second one");
+	restore(made);
+	gives(call(), 300, "the second one stands");
+	restore(second);
+	gives(call(), 15, "both restored");
+	picture_compare(&before, "both restored");
+
+	/* Complete: nothing is out of reach at the entry. */
+	change.flags |= LINGER_COMPLETE;
+	made = redirect(&change);
+	gives(call(), 300, "LINGER_COMPLETE");
+	restore(made);
+	change.flags = LINGER_AT_ENTRY;
+
+	check(!pthread_create(&thread, NULL, calls_all_the_time, NULL), "no thread");
+	for (int i = 0; i < 300; i++) {
+		made = redirect(&change);
+		gives(call(), 300, "redirected while it is called");
+		restore(made);
+		gives(call(), 15, "restored while it is called");
+	}
+	atomic_store(&over, true);
+	pthread_join(thread, NULL);
+	picture_compare(&before, "the end");
+	puts("done");
+	return 0;
+}

@@ -1,0 +1,33 @@
+// lib_generation.cc - one generation of what a REPL compiles: its number is in all that it defines.
+// SPDX-License-Identifier: MIT
+struct t_thing {
+	static int method();
+};
+
+int t_thing::method()
+{
+	return NUMBER;
+}
+
+inline __attribute__((noinline)) int t_inlined()
+{
+	static volatile int number = NUMBER;
+
+	return number;
+}
+
+extern "C" {
+int t_number = NUMBER;
+int t_value()
+{
+	return NUMBER;
+}
+__attribute__((weak)) int t_weak()
+{
+	return NUMBER;
+}
+int generation_uses()
+{
+	return t_inlined();
+}
+}

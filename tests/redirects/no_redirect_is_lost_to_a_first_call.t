@@ -1,0 +1,34 @@
+#!/bin/bash
+# A thread in the middle of its first call through a lazy slot writes what it found before the redirect
+# into the slot, after linger did. 20,000 redirects and restores (CHECK_ALL: 199,000), each while another
+# thread makes such a call: none is lost. The control: a shim that does not verify loses some.
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016 # the loader's $ORIGIN
+. "$(dirname "$0")/redirects.sh"
+N=20000
+[ -z "${CHECK_ALL:-}" ] || N=199000
+
+beside=(-Wl,-rpath,'$ORIGIN' -Wl,--no-as-needed)
+lazy=(-Wl,-z,lazy)
+library defs "$HERE/lib_first.c"
+library first "$HERE/lib_first.c" -DCALLS "${lazy[@]}" "${beside[@]}" defs.so
+library slow "$HERE/lib_slow.c"
+library calls_slow "$HERE/lib_slow.c" -DCALLS "${lazy[@]}" "${beside[@]}" slow.so
+library rep -x c - <<<'int r_minus(void); int r_minus(void) { return -1; }'
+program race
+make --no-print-directory -s -C "$ROOT" O="$O/unverified" CC="$CC" CPPFLAGS=-DLGR_UNVERIFIED \
+	"$O/unverified/liblinger.so" >make.log 2>&1 || { sed 's/^/# /' make.log; bail "cannot build the control"; }
+
+run_host races ./race "$TMP" $N
+well "$N redirects and restores against first calls" races '0 lost'
+run_host held ./race "$TMP" held
+well "a first call that is held in a resolver" held '0 lost'
+run_host longer ./race "$TMP" longer
+well "one that is held for longer than linger waits" longer '0 lost'
+
+SHIM=$O/unverified/liblinger.so
+run_host control ./race "$TMP" $N
+like "the control, without verification: some are lost" "$(cat control)" '^[1-9][0-9]* lost'
+sed 's/^/# without verification: /' control
+run_host control.held ./race "$TMP" held
+like "the control: the held one is lost" "$(cat control.held)" '^1 lost'

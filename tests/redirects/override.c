@@ -1,0 +1,111 @@
+/*
+ * override.c - the newest definition wins, for all that was bound before; when it is closed, the one
+ * before takes over again.
+ *
+ * usage: override FOLDER SEED, with LINGER=override:GLOB that matches gen*.so
+ * SPDX-License-Identifier: MIT
+ */
+#include "picture.h"
+
+#define GENERATIONS 4
+
+/* What caller.so sees of each generation: 10 * its number, or the number of who else defines it. */
+struct sees {
+	function *call, *by_got, **word, *data, *method, *weak, *inlined;
+};
+
+static struct sees *sees;
+static void *open_generation[GENERATIONS + 1];
+static int order[GENERATIONS]; /* the open ones, oldest first */
+static int n_open;
+
+/* The one that is looked up: with override the newest, for weak ones and others the oldest. */
+static void check_all(const char *when)
+{
+	int newest = n_open ? 10 * order[n_open - 1] : 0;
+
+	gives(sees->call(), newest, "a call, %s", when);
+	gives(sees->by_got(), newest, "the GOT, %s", when);
+	gives((*sees->word)(), newest, "a word, %s", when);
+	gives(sees->data(), newest, "data, %s", when);
+	gives(sees->method(), newest, "C++, %s", when);
+	if (n_open) {
+		gives(((function *)(uintptr_t)dlsym(RTLD_DEFAULT, "t_value"))(), newest,
+		      "RTLD_DEFAULT, %s", when);
+		gives(*(int *)dlsym(RTLD_DEFAULT, "t_number"), newest, "data by RTLD_DEFAULT, %s",
+		      when);
+	}
+}
+
+static void open_one(int i)
+{
+	char name[32], when[64];
+
+	snprintf(name, sizeof(name), "gen%d.so", i);
+	snprintf(when, sizeof(when), "gen%d.so opened", i);
+	open_generation[i] = open_library(name, RTLD_LAZY | RTLD_GLOBAL);
+	order[n_open++] = i;
+	check_all(when);
+}
+
+static void close_one(int at)
+{
+	int i = order[at];
+	char when[64];
+
+	snprintf(when, sizeof(when), "gen%d.so closed", i);
+	close_handle(open_generation[i]);
+	memmove(order + at, order + at + 1, (size_t)(n_open - at - 1) * sizeof(*order));
+	n_open--;
+	check_all(when);
+}
+
+/* Weak symbols, and those that the linker makes, stay with who had them first. */
+static void stay(void)
+{
+	gives(sees->weak(), 0, "a weak symbol is nobody's override");
+	gives(sees->inlined(), 0, "an inline function is nobody's override");
+}
+
+static void what_is_not_meant(void)
+{
+	void *end = dlsym(RTLD_DEFAULT, "_end"), *local, *unmatched;
+
+	local = open_library("gen1.so", RTLD_LAZY); /* not global */
+	check_all("a local one opened");
+	close_handle(local);
+	unmatched = open_library("unmatched.so", RTLD_LAZY | RTLD_GLOBAL);
+	check_all("one that does not match opened");
+	close_handle(unmatched);
+	open_one(2);
+	check(dlsym(RTLD_DEFAULT, "_end") == end, "_end was overridden");
+	stay();
+	close_one(0);
+}
+
+int main(int argc, char **argv)
+{
+	check(argc == 3 && linger_is_here(), "usage: override FOLDER SEED, with linger");
+	folder = argv[1];
+	srand((unsigned)atoi(argv[2]));
+	open_library("base.so", RTLD_LAZY | RTLD_GLOBAL); /* the first definer, with number 0 */
+	sees = symbol(open_library("sees.so", RTLD_LAZY), "sees_api");
+	check_all("before");
+	stay();
+	what_is_not_meant();
+	for (int round = 0; round < 50; round++) {
+		int i = 1 + rand() % GENERATIONS, at = -1;
+
+		for (int j = 0; j < n_open; j++)
+			at = order[j] == i ? j : at;
+		if (at >= 0)
+			close_one(at);
+		else
+			open_one(i);
+		stay();
+	}
+	while (n_open)
+		close_one(rand() % n_open);
+	puts("done");
+	return 0;
+}
