@@ -167,8 +167,8 @@ static bool definition_changed(const struct picture *was)
 
 /*
  * A thread is in its first call: the resolver has chosen, the slot is not written yet. When the redirect
- * has changed the definition, or returned without, the thread goes on, and writes what was chosen
- * before; LONGER: not until the redirect has returned.
+ * has changed the definition the thread goes on, and writes what was chosen before; LONGER: not until the
+ * redirect has returned.
  */
 static unsigned long held(bool longer)
 {
@@ -186,9 +186,6 @@ static unsigned long held(bool longer)
 	check(!pthread_create(&redirecter, NULL, redirects, NULL), "no thread");
 	while (!definition_changed(&before) && !atomic_load(&returned))
 		sched_yield();
-	/* The slots come next, in a few microseconds; linger waits for the thread for 50 ms. */
-	for (int i = 0; i < 20 && !atomic_load(&returned) && !longer; i++)
-		usleep(1000);
 	if (longer) {
 		while (!atomic_load(&returned))
 			usleep(1000);
