@@ -14,9 +14,10 @@ library rep "$HERE/lib_replacer.c" "${beside[@]}" def.so
 program entry
 for cc in gcc clang; do
 	for n in 5 16 16,14; do
-		CC=$cc library $cc-$n "$HERE/lib_inside.c" -DPROTECTED -fpatchable-function-entry=$n
-		run_host $cc-$n.out ./entry "$TMP" $cc-$n.so
-		well "$cc, -fpatchable-function-entry=$n" $cc-$n.out 'done'
+		name=$cc-${n/,/-}
+		CC=$cc library $name "$HERE/lib_inside.c" -DPROTECTED -fpatchable-function-entry=$n
+		run_host $name.out ./entry "$TMP" $name.so
+		well "$cc, -fpatchable-function-entry=$n" $name.out 'done'
 	done
 done
 library cet "$HERE/lib_inside.c" -DPROTECTED -fpatchable-function-entry=5 -fcf-protection=full

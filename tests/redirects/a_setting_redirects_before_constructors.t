@@ -11,7 +11,7 @@ for how in lazy now; do
 	library def "$HERE/lib_definer.c" "${link[@]}"
 	library rep "$HERE/lib_replacer.c" "${link[@]}" "${beside[@]}" def.so
 	library constructs "$HERE/lib_constructs.c" "${link[@]}" "${beside[@]}" def.so
-	library opened "$HERE/lib_constructs.c" "${link[@]}" "${beside[@]}" def.so
+	library opened "$HERE/lib_constructs.c" -Wl,-Bsymbolic "${link[@]}" "${beside[@]}" def.so
 	program asks "${link[@]}" "${beside[@]}" def.so constructs.so
 
 	settings log_max:1M

@@ -38,7 +38,8 @@ static void judge(const char *what, const char *text, const char *about)
 		complain(what, "no sentence", text);
 	if (strchr(text, '\n') || (n && text[n - 1] == '.'))
 		complain(what, "not a message as others are", text);
-	if (about && !strstr(text, about))
+	if (about &&
+	    (strncmp(text, about, strcspn(about, "@")) || text[strcspn(about, "@")] != ' '))
 		complain(what, "it does not say what it is about", text);
 	printf("# %-14s %s\n", what, text);
 }
@@ -71,7 +72,7 @@ static void refused(const char *what, int wanted, struct linger_change change)
 			check(ret[i] == untouched, "%s: the output was touched", what);
 		picture_compare(&before, what);
 	}
-	judge(what, err, change.symbol);
+	judge(what, err, wanted == -EINVAL || wanted == -EPERM ? NULL : change.symbol);
 	if (linger_redirect_one(&change, ret, cut, 8) != wanted || strncmp(cut, err, 7) || cut[7])
 		complain(what, "it was cut wrongly", cut);
 	if (linger_redirect_one(&change, ret, NULL, 0) != wanted)
@@ -104,8 +105,6 @@ static void each_error(void)
 		(struct linger_change){ .address = (char *)address + 1, .replacement = f });
 	refused("no version", -ENODATA,
 		(struct linger_change){ .symbol = "t_versioned@V9", .replacement = f });
-	refused("unversioned", -ENODATA,
-		(struct linger_change){ .symbol = "t_answer@V1", .replacement = f });
 	refused("another's", -ENOENT,
 		(struct linger_change){
 			.symbol = "t_answer", .provider = caller, .replacement = f });
@@ -122,8 +121,8 @@ static void each_error(void)
 	}
 	refused("linger's own", -EOPNOTSUPP,
 		(struct linger_change){ .symbol = "linger_query_", .replacement = f });
-	refused("dlclose", -EOPNOTSUPP,
-		(struct linger_change){ .symbol = "dlclose", .replacement = f });
+	refused("needed", -EOPNOTSUPP,
+		(struct linger_change){ .symbol = "__cxa_finalize", .replacement = f });
 	refused("no entry", -EOPNOTSUPP,
 		(struct linger_change){
 			.symbol = "t_answer", .replacement = f, .flags = LINGER_AT_ENTRY });

@@ -57,7 +57,7 @@ const char *const names[] = { THOUSAND(NAME) };
 	}                                                                                          \
 	static int (*resolve##n(void))(void)                                                       \
 	{                                                                                          \
-		for (volatile int i = 0; i < n % 50 * 10; i++)                                     \
+		for (volatile int i = 0; i < n % 50 * 400; i++) /* up to 20 us */                  \
 			;                                                                          \
 		return chosen##n;                                                                  \
 	}                                                                                          \
