@@ -11,7 +11,7 @@ int t_thing::method()
 
 inline __attribute__((noinline)) int t_inlined()
 {
-	static volatile int number = NUMBER;
+	volatile int number = NUMBER; // a static one would be STB_GNU_UNIQUE: one for all
 
 	return number;
 }

@@ -2,7 +2,8 @@
  * override.c - the newest definition wins, for all that was bound before; when it is closed, the one
  * before takes over again.
  *
- * usage: override FOLDER SEED, with LINGER=override:GLOB that matches gen*.so
+ * usage: override FOLDER SEED [late], with LINGER=override:GLOB that matches gen*.so
+ * late: what is given back by a dlopen, since linger kept it, counts from the next dl* call on.
  * SPDX-License-Identifier: MIT
  */
 #include "picture.h"
@@ -18,12 +19,15 @@ static struct sees *sees;
 static void *open_generation[GENERATIONS + 1];
 static int order[GENERATIONS]; /* the open ones, oldest first */
 static int n_open;
+static bool late;
 
 /* The one that is looked up: with override the newest, for weak ones and others the oldest. */
 static void check_all(const char *when)
 {
 	int newest = n_open ? 10 * order[n_open - 1] : 0;
 
+	if (late)
+		dlsym(RTLD_DEFAULT, "t_value");
 	gives(sees->call(), newest, "a call, %s", when);
 	gives(sees->by_got(), newest, "the GOT, %s", when);
 	gives((*sees->word)(), newest, "a word, %s", when);
@@ -85,7 +89,8 @@ static void what_is_not_meant(void)
 
 int main(int argc, char **argv)
 {
-	check(argc == 3 && linger_is_here(), "usage: override FOLDER SEED, with linger");
+	check(argc >= 3 && linger_is_here(), "usage: override FOLDER SEED [late], with linger");
+	late = argc > 3;
 	folder = argv[1];
 	srand((unsigned)atoi(argv[2]));
 	open_library("base.so", RTLD_LAZY | RTLD_GLOBAL); /* the first definer, with number 0 */

@@ -13,11 +13,13 @@ for how in lazy now; do
 	for i in 1 2 3 4; do generation gen$i $((10 * i)) "${link[@]}"; done
 	library sees -x c++ -fno-exceptions "$HERE/lib_sees.cc" "${link[@]}"
 	program override
-	for policy in off safe never; do
+	for policy in safe never; do
 		POLICY=$policy LINGER_SETTINGS="override:*/gen?.so,reopen:fresh,kept_max:1000" \
 			run_host "$how.$policy" ./override "$TMP" "$SEED"
 		well "callers bound $how, policy $policy" "$how.$policy" 'done'
+		POLICY=$policy LINGER_SETTINGS="override:*/gen?.so" run_host "$how.$policy" ./override "$TMP" "$SEED" late
+		well "callers bound $how, policy $policy, kept ones are given back" "$how.$policy" 'done'
 	done
 done
-LINGER_SETTINGS='override:*/nothing.so' run_host without ./override "$TMP" "$SEED"
+POLICY=safe LINGER_SETTINGS='override:*/nothing.so' run_host without ./override "$TMP" "$SEED"
 like "the control: without a match the oldest stays" "$(cat without)" 'is 0, not 20.*gen2.so opened'
