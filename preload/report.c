@@ -88,7 +88,7 @@ static bool add_call(void *arg, uintptr_t at)
 		.id = report->site->id,
 		.at = (const void *)at,
 		.kind = LINGER_CALL_INTERNAL,
-		.verdict = report->site->door.target ? LINGER_CHANGED : LINGER_INTERNAL,
+		.verdict = LINGER_INTERNAL,
 		.symbol = report->site->name->text,
 	};
 
