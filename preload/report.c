@@ -25,7 +25,7 @@ struct line {
 struct report {
 	struct line *line;
 	uint32_t n, room;
-	const struct lgr_site *site; /* whose calls are being gathered */
+	const struct lgr_tie *tie; /* whose calls are being gathered */
 };
 
 /* Counts where there is no room yet: the first time through. */
@@ -84,12 +84,13 @@ static void add_slots(struct report *report, const struct linger_redirect *r,
 static bool add_call(void *arg, uintptr_t at)
 {
 	struct report *report = arg;
+	const struct lgr_site *site = report->tie->site;
 	const struct linger_binding binding = {
-		.id = report->site->id,
+		.id = site->id,
 		.at = (const void *)at,
 		.kind = LINGER_CALL_INTERNAL,
-		.verdict = LINGER_INTERNAL,
-		.symbol = report->site->name->text,
+		.verdict = (unsigned)lgr_site_judge_call(report->tie),
+		.symbol = site->name->text,
 	};
 
 	add(report, &binding);
@@ -112,7 +113,7 @@ static void gather(struct report *report, const struct linger_redirect *r)
 	for (const struct lgr_tie *tie = r->ties; tie; tie = tie->next) {
 		if (is_first(r, tie, false))
 			add_slots(report, r, tie);
-		report->site = tie->site;
+		report->tie = tie;
 		if (is_first(r, tie, true))
 			lgr_calls_each(tie->site->object, tie->site->address, add_call, report);
 	}

@@ -527,6 +527,13 @@ static int judge_bound(const struct lgr_tie *tie, uintptr_t value)
 	return 0;
 }
 
+int lgr_site_judge_call(const struct lgr_tie *tie)
+{
+	int verdict = wants_door(tie->site) ? judge_bound(tie, tie->site->bound) : 0;
+
+	return verdict ? verdict : LINGER_INTERNAL;
+}
+
 int lgr_site_judge(const struct lgr_tie *tie, const struct lgr_entry *entry)
 {
 	const struct lgr_object *owner = lgr_registry_at(entry->owner);

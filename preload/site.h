@@ -136,4 +136,7 @@ void lgr_sites_apply_to(const struct lgr_object *object);
 /* What the slot is to the redirect, which is tied to the site: enum linger_verdict. */
 int lgr_site_judge(const struct lgr_tie *tie, const struct lgr_entry *entry);
 
+/* The same of a call that is bound inside, which a jump at the entry may lead on. */
+int lgr_site_judge_call(const struct lgr_tie *tie);
+
 #endif
