@@ -11,19 +11,42 @@
 
 #ifdef __x86_64__
 #define STEP 1u
+#define FIRST 3u /* what is looked at before a distance */
 #else
 #define STEP 4u
+#define FIRST 0u
 #endif
 
-/* Does what stands here lead to target? Where the instruction begins (x86-64: its distance's byte before). */
+#ifdef __x86_64__
+/*
+ * Where the instruction begins whose distance stands at p: a call, a jump, or a lea, which makes a pointer.
+ * 0: it is none; the nops that pad the code before a function often end in four zeroes.
+ */
+static uintptr_t instruction_at(uintptr_t p)
+{
+	const uint8_t *at = (const uint8_t *)p;
+
+	if (at[-1] == 0xe8 || at[-1] == 0xe9)
+		return p - 1;
+	if (at[-2] == 0x0f && (at[-1] & 0xf0) == 0x80)
+		return p - 2;
+	if ((at[-3] & 0xf8) == 0x48 && at[-2] == 0x8d && (at[-1] & 0xc7) == 0x05)
+		return p - 3;
+	return 0;
+}
+#endif
+
+/* Does what stands here lead to target? Where the instruction begins. */
 static bool leads_to(uintptr_t at, uintptr_t target, uintptr_t *ret_at)
 {
 	int32_t word;
 
 	lgr_copy(&word, (const void *)at, sizeof(word));
 #ifdef __x86_64__
-	*ret_at = at - 1;
-	return at + sizeof(word) + (uintptr_t)(intptr_t)word == target;
+	if (at + sizeof(word) + (uintptr_t)(intptr_t)word != target)
+		return false;
+	*ret_at = instruction_at(at);
+	return *ret_at;
 #else
 	*ret_at = at;
 	/* B and BL: 26 bits, in words. */
@@ -44,7 +67,7 @@ void lgr_calls_each(const struct lgr_object *object, uintptr_t target,
 
 		if (h->p_type != PT_LOAD || (h->p_flags & (PF_R | PF_X)) != (PF_R | PF_X))
 			continue;
-		for (uintptr_t p = lo; p + sizeof(int32_t) <= lo + h->p_filesz; p += STEP)
+		for (uintptr_t p = lo + FIRST; p + sizeof(int32_t) <= lo + h->p_filesz; p += STEP)
 			if (leads_to(p, target, &at) && !visit(arg, at))
 				return;
 	}
