@@ -23,11 +23,14 @@ static void *calls_all_the_time(void *arg)
 	return arg;
 }
 
-static int internal;
-static int count_internal(const struct linger_binding *binding, void *arg)
+static int led_on;
+static int count_calls(const struct linger_binding *binding, void *arg)
 {
 	(void)arg;
-	internal += binding->verdict == LINGER_INTERNAL;
+	if (binding->kind == LINGER_CALL_INTERNAL)
+		check(binding->verdict == LINGER_CHANGED, "a call inside: verdict %u",
+		      binding->verdict);
+	led_on += binding->kind == LINGER_CALL_INTERNAL;
 	return 0;
 }
 
@@ -58,7 +61,8 @@ int main(int argc, char **argv)
 	gives(call(), 300, "calls bound inside");
 	gives(inside(), 100, "by its address");
 	gives(previous_of(made)(), 5, "the previous");
-	check(linger_report(made, count_internal, NULL) == 0, "no report");
+	check(linger_report(made, count_calls, NULL) == 0, "no report");
+	gives(led_on, 3, "calls inside that the report knows of");
 	restore(made);
 	picture_compare(&before, "restored");
 	gives(call(), 15, "restored");
