@@ -20,7 +20,8 @@
 	X(dlmopen)                                                                                 \
 	X(dlclose)                                                                                 \
 	X(dlsym)                                                                                   \
-	X(dlvsym) X(__cxa_finalize) X(sigaltstack) X(dladdr) X(dladdr1) X(backtrace_symbols)       \
+	X(dlvsym)                                                                                  \
+	X(__cxa_finalize) X(sigaltstack) X(dladdr) X(dladdr1) X(backtrace_symbols)                 \
 		X(backtrace_symbols_fd)
 
 enum {
