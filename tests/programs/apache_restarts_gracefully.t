@@ -1,22 +1,14 @@
 #!/bin/bash
 # A private apache2 with 40 modules, mod_perl and PHP among them: start, serve, three graceful
 # restarts with requests between, stop. Each restart unloads every module and loads it again.
-#
-# Nothing waits for time to pass: only for an answer, a line of the error log, or the scoreboard.
 # SPDX-License-Identifier: MIT
-. "$(dirname "$0")/programs.sh"
-need apache2 apache2-bin
+. "$(dirname "$0")/apache.sh"
 
-MODULES=/usr/lib/apache2/modules
 LOADED="mpm_prefork access_compat actions alias allowmethods auth_basic auth_digest authn_anon
 	authn_core authn_file authz_core authz_groupfile authz_host authz_user autoindex cache
 	cache_disk dav dav_fs deflate dir env expires ext_filter filter headers include info mime
 	negotiation proxy proxy_http reqtimeout request rewrite session session_cookie setenvif ssl
 	status substitute unique_id vhost_alias perl php"
-# An address that no other test has; the port is free there unless somebody listens everywhere.
-ADDRESS=127.$((RANDOM % 200 + 20)).$(($$ >> 8 & 255)).$((($$ & 255) | 1))
-PORT=$(perl -MIO::Socket::INET -e \
-	'print IO::Socket::INET->new(Listen => 1, LocalAddr => $ARGV[0])->sockport' "$ADDRESS")
 CHILDREN=2
 
 # Children become another user, who must reach the pages and his log.
@@ -88,43 +80,6 @@ END
 		RewriteRule ^/rewritten$ /plain.txt
 	END
 }
-
-# get PATH: the answer's status and body.
-get() {
-	exec 4<>"/dev/tcp/$ADDRESS/$PORT" || return
-	printf 'GET %s HTTP/1.0\r\nHost: linger.test\r\n\r\n' "$1" >&4
-	tr -d '\r' <&4 | sed '1s/^HTTP[^ ]* //; 1n; 2,/^$/d'
-	exec 4>&-
-}
-
-# until_true COMMAND...: looks again every 10 ms; a minute is for machines that stand still.
-until_true() {
-	local tries=0
-	until "$@"; do
-		kill -0 "$server" 2>/dev/null && [ $((tries += 1)) -lt 3000 ] || return 1
-		sleep 0.01
-	done
-}
-# resumed N: the server said so N times.
-resumed() {
-	[ "$(grep -c 'resuming normal operations' "$TMP/error.log" 2>/dev/null)" = "$1" ]
-}
-# settled: all children of this generation are ready, one of them busy with this question, and none
-# of an earlier generation is left.
-settled() {
-	local board
-	board=$(get '/server-status?auto' 2>/dev/null | sed -n 's/^Scoreboard: //p')
-	[[ $board = _W || $board = W_ ]]
-}
-
-server=
-finish_server() {
-	local status=$?
-	[ -z "$server" ] || kill -KILL -- "-$server" 2>/dev/null
-	(exit "$status")
-	finish
-}
-trap finish_server EXIT
 
 serve() {
 	local preload=${LD_PRELOAD:-} round path status
