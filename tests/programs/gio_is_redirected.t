@@ -28,6 +28,6 @@ like "and warns" "$(cat "$TMP/bare.err")" "WARNING .*Can't find module 'not-ther
 
 redirected other option program "g_strdup=$TMP/GLIB.so#other_g_strdup" "g_log=$TMP/GLIB.so#other_g_log"
 were_called other g_strdup g_log
-is "other: what g_strdup gives is other text" "$(grep -c another-of-ours.txt "$TMP/other.out")" \
-	"$(grep -c '::.*: a-name-of-ours.txt' "$TMP/bare.out")"
+is "other: what g_strdup gives is other text" "$(cat "$TMP/other.out")" \
+	"$(sed 's/: a-name-of-ours/: b-name-of-ours/' "$TMP/bare.out")"
 is "other: what g_log was told is not said" "$(grep -c WARNING "$TMP/other.err")" 0
