@@ -24,6 +24,8 @@ void lgr_zero(void *to, size_t n)
 {
 	unsigned char *t = to;
 
+	for (; n >= sizeof(word); n -= sizeof(word), t += sizeof(word))
+		*(word *)t = 0;
 	while (n--)
 		*t++ = 0;
 }

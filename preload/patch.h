@@ -19,6 +19,7 @@
 struct lgr_window {
 	uintptr_t lo, hi; /* pages */
 	int was;	  /* their protection; PROT_WRITE in it: nothing was done */
+	uint32_t mark;	  /* whoever opens it may note something; 0 at first */
 };
 
 /*

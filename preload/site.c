@@ -262,6 +262,7 @@ static bool open_window_of(const struct lgr_entry *entry)
 	    !lgr_window_open(w, indexed->relro_lo, indexed->relro_hi, entry->at, PROT_READ))
 		return false;
 	set_bit(open_now, entry->owner, true);
+	w->mark = entry->owner + 1;
 	pass.windows++;
 	return true;
 }
@@ -394,10 +395,11 @@ static bool get_stub(struct lgr_site *site)
 
 static void close_windows(void)
 {
-	for (uint32_t i = 0; i < pass.windows; i++)
+	for (uint32_t i = 0; i < pass.windows; i++) {
 		lgr_window_close(&pass.window[i]);
-	if (pass.windows)
-		lgr_zero(open_now, sizeof(open_now));
+		if (pass.window[i].mark)
+			set_bit(open_now, pass.window[i].mark - 1, false);
+	}
 	lgr_arena_free(pass.window, pass.room * sizeof(*pass.window));
 	pass.window = NULL;
 	pass.windows = pass.room = 0;
