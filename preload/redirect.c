@@ -564,7 +564,9 @@ void lgr_redirect_free(struct linger_redirect *r)
 	set_home(r, NULL);
 	if (!r->override)
 		need(&r->module, -1);
-	lgr_sites_settled();
+	/* One that came to nothing is on no list, and others made before it wait for their pass. */
+	if (r->ties)
+		lgr_sites_settled();
 	while (next) {
 		struct lgr_tie *tie = next;
 		struct lgr_site *site = tie->site;
