@@ -34,11 +34,13 @@ static bool is_global(const struct lgr_object *object)
 /* What the linker puts into every object. */
 static bool is_linkers(const char *name)
 {
-	static const char *const made[] = { "_init",	  "_fini",	   "_edata",
-					    "edata",	  "_end",	   "end",
-					    "_etext",	  "etext",	   "__bss_start",
-					    "_start",	  "main",	   "__data_start",
-					    "data_start", "_IO_stdin_used" };
+	static const char *const made[] = {
+		"_init", "_fini", "_edata", "edata", "_end", "end", "_etext", "etext",
+		"__bss_start", "_start", "main", "__data_start", "data_start", "_IO_stdin_used",
+		/* by tcc */
+		"_GLOBAL_OFFSET_TABLE_", "_DYNAMIC", "__preinit_array_start", "__preinit_array_end",
+		"__init_array_start", "__init_array_end", "__fini_array_start", "__fini_array_end"
+	};
 
 	for (size_t i = 0; i < LGR_COUNT(made); i++)
 		if (lgr_equal(name, made[i]))
