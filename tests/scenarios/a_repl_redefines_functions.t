@@ -8,7 +8,8 @@
 . "$(dirname "$0")/plugins.sh"
 need tcc tcc
 POLICY=
-LINGER_SETTINGS='override:*/generation*,children:off'
+# The default millisecond is less than a look needs on a busy machine; then more is kept for a while.
+LINGER_SETTINGS='override:*/generation*,children:off,budget:100ms'
 
 build() { $CC -O1 -fPIC -shared -o "$@" || bail "$1 cannot be built"; }
 echo 'extern int answer(void); int ask(void) { return answer(); } int (*pointer)(void) = answer;' > caller.c
@@ -38,6 +39,8 @@ redefined() {
 	run_linger stack "$(host redefines)" stack "$TMP" "$n" "${others[@]}" -- "$@"
 	is "$name: the newest is called, and when it is closed the newest of the others" \
 		"$(cat stack stack.err)" "3 others"$'\n'"opened: $n of $n"$'\n'"closed: $n of $n"$'\nstatus 0'
+	is "$name: nothing else is taken over" \
+		"$(events stack.log redirect | grep -vc '"path":"answer=')" 0
 	run_plain plain "$(host redefines)" turns "$TMP" "$n" "${others[@]}" -- "$@"
 	run_linger turns "$(host redefines)" turns "$TMP" "$n" "${others[@]}" -- "$@"
 	is "$name: one at a time" "$(grep -v = turns; cat turns.err)" \
