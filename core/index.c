@@ -1,9 +1,9 @@
 /*
  * index.c - which slots of which objects are bound by which name. See index.h.
  *
- * Owns: the names and their entries. Guard: lgr_lock_registry.
+ * Owns: the names and their slots. Guard: lgr_lock_registry.
  *
- * An entry says where it is in its object's list, and that list where in the name's: so one is taken
+ * A slot's owner says where it is in its object's list, and that list where in the name's: so one is taken
  * out in constant time, by putting the name's last one in its place.
  * SPDX-License-Identifier: MIT
  */
@@ -103,7 +103,8 @@ static void free_if_unused(struct lgr_name *name)
 		at = &(*at)->next;
 	*at = name->next;
 	all.names--;
-	lgr_arena_free(name->entries, name->room * sizeof(*name->entries));
+	lgr_arena_free(name->at, name->room * sizeof(*name->at));
+	lgr_arena_free(name->owner, name->room * sizeof(*name->owner));
 	lgr_arena_free(name, name->size);
 }
 
@@ -123,22 +124,35 @@ void lgr_index_drop(struct lgr_name *name)
 	free_if_unused(name);
 }
 
-/* ---------------------------------------------------------------------------------------- entries */
+/* ------------------------------------------------------------------------------------ their slots */
+
+static void *grow_array(void *was, uint32_t count, uint32_t room, size_t each)
+{
+	void *more = lgr_arena_alloc(room * each);
+
+	if (more && count)
+		lgr_copy(more, was, count * each);
+	return more;
+}
 
 static bool make_room(struct lgr_name *name)
 {
-	uint32_t room = name->room ? 2 * name->room : 1;
-	struct lgr_entry *more;
+	uint32_t n = name->count, room = name->room ? 2 * name->room : 2;
+	struct lgr_owner *owner;
+	uint64_t *at;
 
-	if (name->count < name->room)
+	if (n < name->room)
 		return true;
-	more = lgr_arena_alloc(room * sizeof(*more));
-	if (!more)
+	at = grow_array(name->at, n, room, sizeof(*at));
+	owner = at ? grow_array(name->owner, n, room, sizeof(*owner)) : NULL;
+	if (!owner) {
+		lgr_arena_free(at, room * sizeof(*at));
 		return false;
-	if (name->count)
-		lgr_copy(more, name->entries, name->count * sizeof(*more));
-	lgr_arena_free(name->entries, name->room * sizeof(*more));
-	name->entries = more;
+	}
+	lgr_arena_free(name->at, name->room * sizeof(*at));
+	lgr_arena_free(name->owner, name->room * sizeof(*owner));
+	name->at = at;
+	name->owner = owner;
 	name->room = room;
 	return true;
 }
@@ -150,11 +164,15 @@ static struct lgr_indexed *indexed_of(const struct lgr_object *object)
 
 static void take_out(struct lgr_name *name, uint32_t at)
 {
-	struct lgr_entry *last = &name->entries[--name->count];
+	uint32_t last = --name->count;
 
-	if (&name->entries[at] != last) {
-		name->entries[at] = *last;
-		indexed_of(lgr_registry_at(last->owner))->slot[last->nth].at = at;
+	name->copies -= name->owner[at].kind == LGR_SLOT_COPY;
+	if (at != last) {
+		const struct lgr_owner *owner = &name->owner[last];
+
+		indexed_of(lgr_registry_at(owner->slot))->slot[owner->nth].at = at;
+		name->at[at] = name->at[last];
+		name->owner[at] = *owner;
 	}
 	free_if_unused(name);
 }
@@ -209,13 +227,14 @@ static bool add_one(void *arg, const struct lgr_slot *slot)
 		a->failed = true;
 		return false;
 	}
-	name->entries[name->count] = (struct lgr_entry){
-		.at = (uintptr_t)slot->at,
-		.kind = slot->kind,
-		.guarded = is_guarded(a, (uintptr_t)slot->at),
-		.owner = a->owner,
-		.nth = a->indexed->n,
-	};
+	name->at[name->count] = (uintptr_t)slot->at;
+	name->owner[name->count] = (struct lgr_owner){ .slot = a->owner,
+						       .nth = a->indexed->n & 0xfffffff,
+						       .kind = slot->kind };
+	lgr_slot_mark(name, name->count, LGR_MARK_GUARDED, is_guarded(a, (uintptr_t)slot->at));
+	lgr_slot_mark(name, name->count, LGR_MARK_FIXED,
+		      slot->kind == LGR_SLOT_COPY || slot->kind == LGR_SLOT_TLS);
+	name->copies += slot->kind == LGR_SLOT_COPY;
 	a->indexed->slot[a->indexed->n].name = name;
 	a->indexed->slot[a->indexed->n].symbol = slot->symbol;
 	a->indexed->slot[a->indexed->n++].at = name->count++;
@@ -263,16 +282,24 @@ void lgr_index_remove(struct lgr_object *object)
 	lgr_arena_free(indexed, size_of_indexed(indexed->room));
 }
 
+void lgr_index_mark(const struct lgr_object *object, enum lgr_mark mark, bool on)
+{
+	const struct lgr_indexed *indexed = lgr_indexed_of(object);
+
+	for (uint32_t i = 0; indexed && i < indexed->n; i++)
+		lgr_slot_mark(indexed->slot[i].name, indexed->slot[i].at, mark, on);
+}
+
 bool lgr_index_check(const struct lgr_object *object)
 {
 	const struct lgr_indexed *indexed = lgr_indexed_of(object);
 
 	for (uint32_t i = 0; indexed && i < indexed->n; i++) {
 		const struct lgr_name *name = indexed->slot[i].name;
-		const struct lgr_entry *entry = &name->entries[indexed->slot[i].at];
+		uint32_t at = indexed->slot[i].at;
 
-		if (indexed->slot[i].at >= name->count || entry->owner != object->slot ||
-		    entry->nth != i)
+		if (at >= name->count || name->owner[at].slot != object->slot ||
+		    name->owner[at].nth != i)
 			return false;
 	}
 	return true;

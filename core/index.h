@@ -16,28 +16,55 @@
 #include "elf.h"
 #include "wire.h"
 
-/* One slot. An address has 56 bits at most. */
-struct lgr_entry {
-	uint64_t at : 56;
-	uint64_t kind : 4;    /* enum lgr_slot_kind */
-	uint64_t guarded : 1; /* in a part of the object that is not to be written */
-	uint64_t refused : 1; /* the kernel did not let it be written */
-	uint64_t spare : 2;
-	uint32_t owner; /* slot of its object in the registry */
-	uint32_t nth;	/* which one it is there */
+/*
+ * What a slot is like, above the 56 bits that an address has at most. A slot without any mark may be written
+ * as it is: of most names, all of them.
+ */
+enum lgr_mark {
+	LGR_MARK_GUARDED = 1, /* in a part of the object that is not to be written */
+	LGR_MARK_REFUSED = 2, /* the kernel did not let it be written */
+	LGR_MARK_SINGLED = 4, /* of an object that gets something else than everybody */
+	LGR_MARK_FIXED = 8    /* no binding that can be changed: COPY, TLS */
 };
-static_assert(sizeof(struct lgr_entry) == 16, "four to a cache line");
+#define LGR_MARK_SHIFT 56
+
+/* Whose slot it is. */
+struct lgr_owner {
+	uint32_t slot;	   /* of the object in the registry */
+	uint32_t nth : 28; /* which one it is there */
+	uint32_t kind : 4; /* enum lgr_slot_kind */
+};
+static_assert(sizeof(struct lgr_owner) == 8, "one word");
 
 struct lgr_name {
-	struct lgr_name *next;	/* with the same hash, or nearly */
-	struct lgr_site *sites; /* definitions that are redirected: of whoever redirects */
-	struct lgr_entry *entries;
+	struct lgr_name *next;	 /* with the same hash, or nearly */
+	struct lgr_site *sites;	 /* definitions that are redirected: of whoever redirects */
+	uint64_t *at;		 /* the slots, with their marks: read in a row */
+	struct lgr_owner *owner; /* and whose they are */
 	uint32_t count, room;
+	uint32_t copies; /* COPY relocations among them */
 	uint32_t hash;
 	uint32_t users; /* redirects that know it */
 	uint32_t size;	/* of all this */
 	char text[];
 };
+
+static inline uintptr_t *lgr_slot_of(const struct lgr_name *name, uint32_t i)
+{
+	return (uintptr_t *)(uintptr_t)(name->at[i] << 8 >> 8);
+}
+
+static inline bool lgr_slot_is(const struct lgr_name *name, uint32_t i, enum lgr_mark mark)
+{
+	return name->at[i] >> LGR_MARK_SHIFT & mark;
+}
+
+static inline void lgr_slot_mark(struct lgr_name *name, uint32_t i, enum lgr_mark mark, bool on)
+{
+	uint64_t bit = (uint64_t)mark << LGR_MARK_SHIFT;
+
+	name->at[i] = on ? name->at[i] | bit : name->at[i] & ~bit;
+}
 
 /* What the index has of an object. */
 struct lgr_indexed {
@@ -46,7 +73,7 @@ struct lgr_indexed {
 	uint32_t n, room;
 	struct {
 		struct lgr_name *name;
-		uint32_t at;	 /* which of its entries */
+		uint32_t at;	 /* which of its slots */
 		uint32_t symbol; /* the number of its symbol in the object */
 	} slot[];
 };
@@ -65,6 +92,9 @@ struct lgr_image {
 
 /* Takes in the object's slots. False: there is no memory, and nothing is taken in. */
 bool lgr_index_add(struct lgr_object *object, const struct lgr_image *image);
+
+/* Marks all slots of an object that is in the index. */
+void lgr_index_mark(const struct lgr_object *object, enum lgr_mark mark, bool on);
 
 /* Takes them out; nothing where there are none. Does not look at the object's own memory. */
 void lgr_index_remove(struct lgr_object *object);

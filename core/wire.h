@@ -395,7 +395,7 @@ struct lgr_object {
 	uint32_t reason;	     /* enum lgr_reason: why it is kept */
 	_Atomic uint32_t pins;
 	uint32_t redirects; /* that need it */
-	uint32_t spare;
+	uint32_t singled;   /* redirects that it is to get something else of than everybody */
 	struct lgr_witness witness; /* where the reason is MEMORY, STACK, DEPENDENCY or UNKNOWN */
 };
 static_assert(sizeof(struct lgr_object) == 400, "object layout");

@@ -54,7 +54,7 @@ static bool is_out_of_reach(const struct lgr_site *site, bool at_entry)
 	bool found = false;
 
 	for (uint32_t i = 0; i < site->name->count; i++)
-		found |= site->name->entries[i].refused;
+		found |= lgr_slot_is(site->name, i, LGR_MARK_REFUSED);
 	if (!found && !at_entry)
 		lgr_calls_each(site->object, site->address, note_call, &found);
 	return found;
@@ -226,7 +226,7 @@ EXPORT int linger_redirect_(const struct linger_change *changes, size_t n, linge
 		tell(err, errlen, buffer);
 	else
 		hold_all(ret, n);
-	if (lazy)
+	if (lazy && !*lgr_libc.single_threaded)
 		verify(ret, n);
 	return error;
 }
@@ -288,7 +288,7 @@ EXPORT int linger_restore_(linger_redirect *const *redirects, size_t n)
 	leave();
 	if (error)
 		return error;
-	if (lazy)
+	if (lazy && !*lgr_libc.single_threaded)
 		verify(redirects, n);
 	for (size_t i = 0; i < n; i++)
 		for (int k = 0; k < 2; k++)

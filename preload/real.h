@@ -21,8 +21,8 @@
 	X(dlclose)                                                                                 \
 	X(dlsym)                                                                                   \
 	X(dlvsym)                                                                                  \
-	X(__cxa_finalize) X(sigaltstack) X(dladdr) X(dladdr1) X(backtrace_symbols)                 \
-		X(backtrace_symbols_fd)
+	X(__cxa_finalize)                                                                          \
+	X(sigaltstack) X(dladdr) X(dladdr1) X(backtrace_symbols) X(backtrace_symbols_fd)
 
 enum {
 #define X(name) LGR_REAL_##name,

@@ -33,8 +33,9 @@ static uint64_t numbers;     /* given so far */
 static _Atomic bool any;     /* there is one */
 static _Atomic bool waiting; /* something is to be seen to */
 static _Atomic uint64_t
-	doubt_until; /* CLOCK_MONOTONIC_COARSE; 0: all slots are what they should be */
-static bool lost;    /* of that: definitions that have gone, or were closed */
+	doubt_until;		 /* CLOCK_MONOTONIC_COARSE; 0: all slots are what they should be */
+static _Atomic uint32_t filters; /* redirects that have one */
+static bool lost;		 /* of that: definitions that have gone, or were closed */
 
 /* Objects that have come since the last settling; more than there is room for: all are looked at. */
 static struct {
@@ -42,7 +43,9 @@ static struct {
 	uint32_t n;
 } news LGR_BIG;
 
+/* Who belongs to the module that was asked about last; how many, 0: not known any more. */
 static struct lgr_who own[OWN_MOST] LGR_BIG;
+static uint32_t own_known;
 
 bool lgr_redirects_any(void)
 {
@@ -104,6 +107,8 @@ bool lgr_redirect_index(void)
 	static uint64_t newest;
 	struct lgr_object *object = NULL;
 
+	own_known = 0;
+
 	if (newest == lgr_registry_last_id())
 		return true;
 	while ((object = lgr_registry_next(object)))
@@ -136,12 +141,12 @@ static int check_symbol(const struct lgr_object *object, const struct lgr_elf *e
 			     " is thread-local: each thread has its own, so it has no address");
 		return -EOPNOTSUPP;
 	}
-	for (uint32_t i = 0; known && i < known->count; i++)
-		if (known->entries[i].kind == LGR_SLOT_COPY) {
-			lgr_text_add(why, " is data that the program has its own copy of (a COPY "
-					  "relocation); only its code could be rebuilt");
-			return -EOPNOTSUPP;
-		}
+	if (known && known->copies) {
+		lgr_text_add(why,
+			     " is data that the program has its own copy of (a COPY relocation); "
+			     "only its code could be rebuilt");
+		return -EOPNOTSUPP;
+	}
 	lgr_text_init(why, why->at, why->size);
 	return 0;
 }
@@ -326,12 +331,12 @@ static int resolve_by_address(struct linger_redirect *r, struct lgr_text *why)
 
 /* ------------------------------------------------------------------------------------ the redirect */
 
-/* Notes who is loaded for the module alone, in own[]. */
-static bool note_own(struct lgr_object *object, void *n)
+/* Notes what is needed, but for what was there at start, in own[]. */
+static bool note_needed(struct lgr_object *object, void *n)
 {
 	uint32_t *count = n;
 
-	if (lgr_group_uses(object) || lgr_is(object, LGR_FL_STARTUP))
+	if (lgr_is(object, LGR_FL_STARTUP))
 		return true;
 	for (uint32_t i = 0; i < *count; i++)
 		if (own[i].object == object)
@@ -342,17 +347,27 @@ static bool note_own(struct lgr_object *object, void *n)
 	return true;
 }
 
+/*
+ * The module, and of what it needs what nothing else does. The marking, which looks at all objects, is left
+ * out where it needs nothing but what was there at start, as most do; and of one batch most are in one module.
+ */
 static uint32_t find_own(struct lgr_object *module)
 {
-	uint32_t n = 1;
+	uint32_t n = 1, kept = 1;
 
+	if (own_known && is_there(&own[0]) && own[0].object == module)
+		return own_known;
+	own_known = 0;
 	own[0] = who(module);
-	if (lgr_is(module, LGR_FL_STARTUP) || !lgr_group_mark(NULL, module))
-		return n;
-	for (uint32_t i = 0; i < n; i++)
-		if (!lgr_group_needs(own[i].object, note_own, &n))
+	for (uint32_t i = 0; i < n && !lgr_is(module, LGR_FL_STARTUP); i++)
+		if (!lgr_group_known() || !lgr_group_needs(own[i].object, note_needed, &n))
 			break;
-	return n;
+	if (n > 1 && lgr_group_mark(NULL, module))
+		for (uint32_t i = 1; i < n; i++)
+			if (!lgr_group_uses(own[i].object))
+				own[kept++] = own[i];
+	own_known = kept;
+	return kept;
 }
 
 /* Is the replacement what its module defines by the very name? */
@@ -432,6 +447,13 @@ static struct linger_redirect *allocate(const struct linger_change *c, const str
 	return r;
 }
 
+static void single_out(const struct linger_redirect *r, bool on)
+{
+	for (uint32_t i = 0; i < r->n; i++)
+		if (is_there(&r->own[i]))
+			lgr_site_single_out(r->own[i].object, on);
+}
+
 static void add(struct linger_redirect *r)
 {
 	r->number = ++numbers;
@@ -441,8 +463,9 @@ static void add(struct linger_redirect *r)
 	lgr_redirects = r;
 	if (!r->override)
 		need(&r->module, 1);
-	for (uint32_t i = 0; i < r->n; i++)
-		lgr_site_single_out(r->own[i].object, true);
+	single_out(r, true);
+	if (r->callers || r->caller.object)
+		atomic_fetch_add_explicit(&filters, 1, memory_order_relaxed);
 	atomic_store_explicit(&any, true, memory_order_relaxed);
 }
 
@@ -546,17 +569,6 @@ static void untie(struct lgr_tie *tie)
 	lgr_arena_free(tie, sizeof(*tie));
 }
 
-/* Who else is singled out for another redirect stays so. */
-static void single_out_again(const struct linger_redirect *without)
-{
-	for (uint32_t i = 0; i < without->n; i++)
-		lgr_site_single_out(without->own[i].object, false);
-	for (const struct linger_redirect *r = lgr_redirects; r; r = r->next)
-		for (uint32_t i = 0; i < r->n; i++)
-			if (is_there(&r->own[i]))
-				lgr_site_single_out(r->own[i].object, true);
-}
-
 void lgr_redirect_free(struct linger_redirect *r)
 {
 	struct lgr_tie *next = r->ties;
@@ -581,7 +593,9 @@ void lgr_redirect_free(struct linger_redirect *r)
 		r->last->next = r->next;
 	else
 		lgr_redirects = r->next;
-	single_out_again(r);
+	single_out(r, false);
+	if (r->callers || r->caller.object)
+		atomic_fetch_sub_explicit(&filters, 1, memory_order_relaxed);
 	if (r->name)
 		lgr_index_drop(r->name);
 	atomic_store_explicit(&any, lgr_redirects != NULL, memory_order_relaxed);
@@ -848,7 +862,6 @@ void lgr_redirect_object_gone(struct lgr_object *object)
 					next = r->ties;
 				}
 			}
-		lgr_site_single_out(object, false);
 		lost = true;
 		atomic_store_explicit(&waiting, true, memory_order_relaxed);
 	}
@@ -896,29 +909,16 @@ static uintptr_t lookup(const struct lgr_object *caller, void *handle,
 	return target == site->bound ? 0 : target;
 }
 
-/* Only who is singled out, or may be meant by a filter, gets anything but what everybody does. */
-static bool is_special(const struct lgr_object *caller)
-{
-	if (lgr_site_singles_out(caller))
-		return true;
-	for (const struct linger_redirect *r = lgr_redirects; r; r = r->next)
-		if (r->callers || r->caller.object)
-			return true;
-	return false;
-}
-
 void *lgr_redirect_lookup(uintptr_t caller, void *handle, const char *name, const char *version)
 {
 	struct lgr_object *object = lgr_registry_object(lgr_pages_find(caller));
 	struct lgr_wanted wanted = { .name = name, .version = version, .address = true };
 	uintptr_t target = 0;
-	bool special = false;
 
-	if (!object || !name || !lgr_lock(&lgr_lock_registry))
-		return NULL;
-	special = is_special(object);
-	lgr_unlock(&lgr_lock_registry);
-	if (!special || !lgr_loads_lock())
+	/* Only who is singled out, or may be meant by a filter, gets anything but what everybody does. */
+	if (!object || !name ||
+	    (!object->singled && !atomic_load_explicit(&filters, memory_order_relaxed)) ||
+	    !lgr_loads_lock())
 		return NULL;
 	wanted.hash = lgr_elf_hash(name);
 	if (lgr_lock(&lgr_lock_registry)) {

@@ -48,14 +48,13 @@ static void add(struct report *report, const struct linger_binding *binding)
 }
 
 /* Two versions of a name at one address are two sites, but have the same slots. */
-static int judge(const struct linger_redirect *r, const struct lgr_tie *first,
-		 const struct lgr_entry *entry)
+static int judge(const struct linger_redirect *r, const struct lgr_tie *first, uint32_t i)
 {
 	int verdict = LINGER_OTHER;
 
 	for (const struct lgr_tie *tie = first; tie && verdict == LINGER_OTHER; tie = tie->next)
 		if (tie->site->name == first->site->name)
-			verdict = lgr_site_judge(tie, entry);
+			verdict = lgr_site_judge(tie, i);
 	return verdict;
 }
 
@@ -65,16 +64,16 @@ static void add_slots(struct report *report, const struct linger_redirect *r,
 	const struct lgr_name *name = tie->site->name;
 
 	for (uint32_t i = 0; i < name->count; i++) {
-		const struct lgr_entry *entry = &name->entries[i];
-		const struct lgr_object *owner = lgr_registry_at(entry->owner);
+		const struct lgr_object *owner = lgr_registry_at(name->owner[i].slot);
 		const struct lgr_indexed *indexed = lgr_indexed_of(owner);
 		const struct linger_binding binding = {
 			.id = owner->id,
-			.at = (const void *)(uintptr_t)entry->at,
-			.kind = entry->kind,
-			.verdict = (unsigned)judge(r, tie, entry),
+			.at = lgr_slot_of(name, i),
+			.kind = name->owner[i].kind,
+			.verdict = (unsigned)judge(r, tie, i),
 			.symbol = name->text,
-			.version = lgr_elf_version(&indexed->elf, indexed->slot[entry->nth].symbol),
+			.version = lgr_elf_version(&indexed->elf,
+						   indexed->slot[name->owner[i].nth].symbol),
 		};
 
 		add(report, &binding);

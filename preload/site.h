@@ -50,11 +50,16 @@ struct lgr_site {
 	uintptr_t address; /* what it is bound to without us; of an IFUNC what its resolver chose */
 	uintptr_t
 		original; /* the same, for who calls it as the previous: behind a jump at its entry */
-	uintptr_t bound; /* what the loader binds to it now */
+	uintptr_t bound;  /* what the loader binds to it now */
+	uintptr_t before; /* and did until the last pass */
+	uintptr_t
+		from; /* the same in a pass, if nothing else can have put that into a slot; or 0 */
+
 	struct lgr_door door;
 
 	struct lgr_tie *ties; /* the newest first */
 	bool twin;	      /* another version of the name has the same address */
+	bool plain;	      /* in a pass: no filter */
 	bool lazy;	      /* slots waited for their first call when it changed last */
 	bool in_pass;
 };
@@ -108,9 +113,8 @@ uintptr_t lgr_site_target(const struct lgr_site *site, const struct lgr_object *
 bool lgr_redirect_means(const struct linger_redirect *r, const struct lgr_object *owner);
 bool lgr_redirect_owns(const struct linger_redirect *r, const struct lgr_object *owner);
 
-/* Objects that some redirect's replacement belongs to, or that a filter tells apart. */
-void lgr_site_single_out(const struct lgr_object *object, bool on);
-bool lgr_site_singles_out(const struct lgr_object *object);
+/* An object that belongs to a replacement; counted (lgr_object's singled). It is in the index. */
+void lgr_site_single_out(struct lgr_object *object, bool on);
 
 /* Puts the site on the list of those that the next pass is about. */
 void lgr_site_changed(struct lgr_site *site);
@@ -133,8 +137,8 @@ void lgr_sites_settled(void); /* empties the list */
 /* Binds the slots of one object, which is in the index. */
 void lgr_sites_apply_to(const struct lgr_object *object);
 
-/* What the slot is to the redirect, which is tied to the site: enum linger_verdict. */
-int lgr_site_judge(const struct lgr_tie *tie, const struct lgr_entry *entry);
+/* What the name's slot i is to the redirect, which is tied to the site: enum linger_verdict. */
+int lgr_site_judge(const struct lgr_tie *tie, uint32_t i);
 
 /* The same of a call that is bound inside, which a jump at the entry may lead on. */
 int lgr_site_judge_call(const struct lgr_tie *tie);

@@ -8,7 +8,7 @@ need readelf binutils
 
 dynamic=$(readelf -dW "$SHIM")
 is "DT_NEEDED is libc alone" "$(sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' <<<"$dynamic")" libc.so.6
-wanted=$(sed -n '/global:/,/local:/s/^\t\([A-Za-z_]*\);.*/\1/p' "$ROOT/preload/exports.map" | sort)
+wanted=$(sed -n '/global:/,/local:/s/^\t\([A-Za-z0-9_]*\);.*/\1/p' "$ROOT/preload/exports.map" | sort)
 exported=$(readelf --dyn-syms -W "$SHIM" | awk '$7 != "UND" && $5 != "LOCAL" && $1 ~ /^[0-9]+:$/ {print $8}' | sort)
 is "exported is what the version script names" "$exported" "$wanted"
 for flag in NOW NODELETE INITFIRST NOOPEN; do

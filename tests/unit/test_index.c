@@ -59,7 +59,7 @@ static uint32_t entries_of(const struct lgr_name *name, const struct lgr_object 
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < name->count; i++)
-		n += name->entries[i].owner == object->slot;
+		n += name->owner[i].slot == object->slot;
 	return n;
 }
 
