@@ -98,14 +98,21 @@ static void put_back(size_t n)
 	lgr_redirects_apply(&lazy);
 }
 
-static const char *reason_of(int error)
+static void tell_reason(int error, struct lgr_text *why)
 {
+	if (error == -EPERM || error == -EOPNOTSUPP)
+		lgr_text_add(why, lgr_sites_refused()->name->text);
 	switch (error) {
-	case -EPERM: return "the kernel does not let a symbol table be written";
-	case -EBUSY: return "the other threads cannot be stopped to write a function's entry";
+	case -EPERM: lgr_text_add(why, " stands in a page that the kernel keeps read-only"); break;
+	case -EBUSY:
+		lgr_text_add(why,
+			     "the other threads cannot be stopped to write a function's entry");
+		break;
 	case -EOPNOTSUPP:
-		return "a function's entry has no nops that a jump to the replacement fits in";
-	default: return "there is no memory";
+		lgr_text_add(why,
+			     " has no nops at its entry that a jump to the replacement fits in");
+		break;
+	default: lgr_text_add(why, "there is no memory");
 	}
 }
 
@@ -129,7 +136,7 @@ static int make_all(const struct linger_change *changes, size_t n, struct lgr_te
 	if (!error) {
 		error = lgr_redirects_apply(ret_lazy);
 		if (error)
-			lgr_text_add(why, reason_of(error));
+			tell_reason(error, why);
 	}
 	if (error) {
 		put_back(made);

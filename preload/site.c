@@ -28,6 +28,7 @@ static struct {
 	uint32_t windows, room;
 	bool lazy;
 	uint32_t written;
+	const struct lgr_site *refused; /* why there was none */
 } pass;
 
 /* By place in the registry: whose window is open. */
@@ -508,16 +509,24 @@ static int open_definitions(void)
 
 		if (!get_stub(site))
 			return -ENOMEM;
+		pass.refused = site;
 		if (door && !lgr_door_reaches(&site->door, common_target(site)))
 			return -EOPNOTSUPP;
 		site->original = door ? site->door.beyond : site->address;
 	}
 	if (!make_room(n + 16))
 		return -ENOMEM;
-	for (struct lgr_site *site = pass.changed; site; site = site->changed)
+	for (struct lgr_site *site = pass.changed; site; site = site->changed) {
+		pass.refused = site;
 		if (!open_definition(site))
 			return -EPERM;
+	}
 	return 0;
+}
+
+const struct lgr_site *lgr_sites_refused(void)
+{
+	return pass.refused;
 }
 
 int lgr_sites_prepare(void)

@@ -89,11 +89,9 @@ struct linger_redirect {
 	bool namesake;	      /* the replacement is a definition of the very name */
 	bool leaving;	      /* somebody is restoring it */
 	bool override;	      /* made by `override`: its module's definition against an older one */
-	void *handle
-		[2]; /* on the replacing and the replaced object, where nothing else holds them */
-
-	uint32_t n;    /* whoever stays bound to the previous */
-	uint32_t size; /* of all this */
+	void *handle[2];      /* on the module and the definer, where nothing else holds them */
+	uint32_t n;	      /* whoever stays bound to the previous */
+	uint32_t size;	      /* of all this */
 	struct lgr_who own[];
 };
 
@@ -128,6 +126,7 @@ struct lgr_site *lgr_sites_changed(void); /* the list */
  * again. *ret_lazy: slots were left to first calls, which may be under way in another thread.
  */
 int lgr_sites_prepare(void);
+const struct lgr_site *lgr_sites_refused(void); /* by the last one that failed */
 int lgr_sites_commit(bool *ret_lazy);
 
 /* The slots once more (5). Returns how many had to be written. */
