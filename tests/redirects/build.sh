@@ -56,7 +56,7 @@ variant() (
 	cd "$1"
 	library def definer
 	library def2 second
-	library other second
+	$compiler -shared -fPIC -o other.so -x c - <<<'int other_library;'
 	for i in 1 2 3; do library call$i caller "${beside[@]}" def.so; done
 	library late1 caller "${beside[@]}" def.so -Wl,-soname,late.so
 	library late2 rebuilt "${beside[@]}" def.so -Wl,-soname,late.so

@@ -23,7 +23,7 @@ column() {
 	for row in "${rows[@]}"; do
 		for policy in off safe never; do
 			[ $policy = off ] || [[ " $closing " = *" $row "* ]] || continue
-			POLICY=$policy with_linger "$TMP/v/$1/log" timeout 60 "v/$1/table" "$row" "v/$1" \
+			KEEPS=$([ $policy != never ] || echo 1) POLICY=$policy with_linger "$TMP/v/$1/log" timeout 60 "v/$1/table" "$row" "v/$1" \
 				>"v/$1/$row.$policy" 2>&1 || echo "status $?" >>"v/$1/$row.$policy"
 			if [ -s "v/$1/$row.$policy" ]; then echo "no $row $policy"; else echo "yes $row $policy"; fi
 		done

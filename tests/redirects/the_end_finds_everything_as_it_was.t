@@ -10,7 +10,6 @@ SEED=${SEED:-1}
 
 beside=(-Wl,-rpath,'$ORIGIN' -Wl,--no-as-needed)
 library def "$HERE/lib_definer.c"
-library other "$HERE/lib_second.c"
 library rep "$HERE/lib_replacer.c" "${beside[@]}" def.so
 library call1 "$HERE/lib_caller.c" -Wl,-z,lazy "${beside[@]}" def.so
 library call2 "$HERE/lib_caller.c" -Wl,-z,now -Wl,-z,relro "${beside[@]}" def.so
