@@ -228,6 +228,17 @@ static bool refers(const struct lgr_site *site, uint32_t i)
 	       found.map == lgr_map_of(site->object) && found.symbol == site->symbol;
 }
 
+/* Does another definition of the name lead there, too? Such are of one redirect, or of two alike. */
+static bool leads_there_as_well(const struct lgr_site *site, uintptr_t replacement)
+{
+	for (const struct lgr_site *other = site->name->sites; other; other = other->next)
+		for (const struct lgr_tie *tie = other->ties; tie && other != site;
+		     tie = tie->older)
+			if (tie->redirect->replacement == replacement)
+				return true;
+	return false;
+}
+
 /* Is this one of the addresses that the site has led to? Sets what else may have put it there. */
 static bool leads_here(const struct lgr_site *site, uintptr_t value, bool *ret_doubtful)
 {
@@ -237,7 +248,8 @@ static bool leads_here(const struct lgr_site *site, uintptr_t value, bool *ret_d
 	for (const struct lgr_tie *tie = site->ties; tie; tie = tie->older) {
 		if (value != tie->redirect->replacement)
 			continue;
-		*ret_doubtful = site->twin || tie->redirect->namesake;
+		*ret_doubtful = site->twin || tie->redirect->namesake ||
+				leads_there_as_well(site, value);
 		return true;
 	}
 	return false;

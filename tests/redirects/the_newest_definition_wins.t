@@ -13,7 +13,7 @@ for how in lazy now; do
 	for i in 1 2 3 4; do generation gen$i $((10 * i)) "${link[@]}"; done
 	library sees -x c++ -fno-exceptions "$HERE/lib_sees.cc" "${link[@]}"
 	program override
-	for policy in safe never; do
+	for policy in off safe never; do
 		POLICY=$policy LINGER_SETTINGS="override:*/gen?.so,reopen:fresh,kept_max:1000" \
 			run_host "$how.$policy" ./override "$TMP" "$SEED"
 		well "callers bound $how, policy $policy" "$how.$policy" 'done'
