@@ -117,6 +117,26 @@ uint32_t lgr_fields_only(bool (*fits)(uint32_t offset, const void *arg), const v
 	return at;
 }
 
+/*
+ * What stands in the first alias is no field of the map: it leads to the second one, which the shim has where
+ * it is preloaded by its path and the program needs it by its soname.
+ */
+static uint32_t find_aliases(const struct link_map *map)
+{
+	uintptr_t end = (uintptr_t)map + END;
+	uint32_t found = 0;
+
+	for (uint32_t at = sizeof(*map); (uintptr_t)map + at < end; at += sizeof(uint64_t)) {
+		if (!is_aliases(at, map))
+			continue;
+		if (found)
+			return 0;
+		found = at;
+		end = lgr_min(end, word_at(map, at));
+	}
+	return found;
+}
+
 void lgr_fields_find(void)
 {
 	uint64_t loads = 0;
@@ -125,7 +145,7 @@ void lgr_fields_find(void)
 	lgr_fields_publish(LGR_FIELD_SERIAL, lgr_fields_only(is_serial, &loads));
 	if (lgr_region.policy == LGR_POLICY_OFF)
 		return;
-	lgr_fields_publish(LGR_FIELD_ALIASES, lgr_fields_only(is_aliases, lgr_libc.self));
+	lgr_fields_publish(LGR_FIELD_ALIASES, find_aliases(lgr_libc.self));
 	lgr_fields_publish(LGR_FIELD_SONAME, lgr_fields_only(is_soname, lgr_libc.libc));
 	lgr_probe_remember();
 }
