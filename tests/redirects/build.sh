@@ -22,10 +22,11 @@ objects() {
 	local compiler=$1 dir=$2 part
 	shift 2
 	mkdir "$dir"
-	for part in definer second caller replacer versions of_versions early uses_early; do
+	for part in definer second late caller replacer versions of_versions early uses_early; do
 		$compiler $flags -Wno-unused-function -fPIC "$@" -c -o "$dir/$part.o" "$here/lib_$part.c"
 	done
 	$compiler $flags -Wno-unused-function -fPIC "$@" -DBUILD=2 -c -o "$dir/rebuilt.o" "$here/lib_caller.c"
+	$compiler $flags -fPIC "$@" -DSECOND=3 -c -o "$dir/third.o" "$here/lib_second.c"
 	for part in shape square; do
 		$compiler $flags -x c++ -fno-rtti -fno-exceptions -fPIC "$@" -c -o "$dir/$part.o" "$here/lib_$part.cc"
 	done
@@ -62,6 +63,9 @@ variant() (
 	library late2 rebuilt "${beside[@]}" def.so -Wl,-soname,late.so
 	library runpath caller -Wl,--no-as-needed def.so -Wl,--enable-new-dtags '-Wl,-rpath,$ORIGIN/sub:$ORIGIN'
 	library sub/found caller -Wl,--no-as-needed def.so '-Wl,-rpath,$ORIGIN/..'
+	library def3 third
+	library uses2 late "${beside[@]}" def2.so
+	library uses3 late "${beside[@]}" def3.so
 	library rep replacer "${beside[@]}" def.so
 	library rep2 replacer "${beside[@]}" def.so
 	library versions versions -Wl,--version-script,"$here/versions.map"

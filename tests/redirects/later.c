@@ -6,11 +6,6 @@
  */
 #include "picture.h"
 
-struct late {
-	int constructed; /* in the constructor */
-	function *call, *by_got, **word;
-};
-
 static function *replacement;
 static void *previous = &previous;
 

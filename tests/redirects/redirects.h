@@ -25,6 +25,12 @@ struct caller {
 	void *(*open)(const char *name);
 };
 
+/* What those of lib_late.c show: they are bound to t_second. */
+struct late {
+	int constructed;
+	function *call, *by_got, **word;
+};
+
 static const char *folder; /* where the libraries are */
 
 static inline const char *in_folder(const char *name)

@@ -14,7 +14,7 @@ int t_other(void);
 int t_chosen(void);
 int t_taken(void);
 
-static int own_call(void)
+static __attribute__((noinline)) int own_call(void)
 {
 	return t_answer() + 0;
 }
@@ -481,7 +481,9 @@ static void the_previous_at_any_depth(void)
 	gives(c->answer(), (0x1ff & ~(1 << 4 | 1)) << 4 | 1, "as before");
 }
 
-/* Nothing in this frame leads anywhere by then. */
+/* What a row does in the end, when nothing on the stack leads anywhere any more: see main. */
+static void (*in_the_end)(void);
+
 static __attribute__((noinline)) void overwrite_the_stack(void)
 {
 	volatile char frame[65536];
@@ -493,7 +495,6 @@ static __attribute__((noinline)) void overwrite_the_stack(void)
 /* Opens and closes something, which is when linger gives back what it kept. KEEPS: it never does. */
 static bool goes_after_a_while(const char *name)
 {
-	overwrite_the_stack();
 	for (int i = 0; i < 100 && is_mapped(name); i++) {
 		close_handle(open_library("other.so", RTLD_NOW));
 		usleep(10000); /* under policy safe it looks again after a pause */
@@ -501,15 +502,34 @@ static bool goes_after_a_while(const char *name)
 	return is_mapped(name) == linger_keeps();
 }
 
-static linger_redirect *replaced_and_closed;
+static void opens_and_closes_others(void)
+{
+	for (int i = 0; i < 5; i++)
+		close_handle(open_library("other.so", RTLD_NOW));
+}
 
-static __attribute__((noinline)) void the_replaced_one_is_closed(void)
+static linger_redirect *standing;
+
+static void the_replaced_one_goes(void)
+{
+	void *handle;
+
+	opens_and_closes_others();
+	check(is_mapped("/def2.so"), "it is gone while it is redirected");
+	restore(standing);
+	overwrite_the_stack();
+	check(goes_after_a_while("/def2.so"), "it stays after the redirect was undone");
+	handle = open_library("def2.so", RTLD_LAZY);
+	gives(function_of(handle, "t_second")(), 2, "opened once more");
+}
+
+static void the_replaced_object_is_closed(void)
 {
 	void *handle = open_library("def2.so", RTLD_LAZY | RTLD_GLOBAL);
-	function *f = function_of(handle, "t_second");
-	linger_redirect *made = redirect_to("t_second", replacement("r_answer"));
-	function *previous = previous_of(made);
+	function *f = function_of(handle, "t_second"), *previous;
 
+	standing = redirect_to("t_second", replacement("r_answer"));
+	previous = previous_of(standing);
 	check(previous == f, "the previous is another one");
 	close_handle(handle);
 	check(is_mapped("/def2.so"), "it is not kept while it is redirected");
@@ -517,49 +537,76 @@ static __attribute__((noinline)) void the_replaced_one_is_closed(void)
 	handle = open_library("def2.so", RTLD_LAZY | RTLD_GLOBAL);
 	gives(function_of(handle, "t_second")(), 100, "opened again");
 	close_handle(handle);
-	gives(previous_of(made)(), 2, "closed again");
-	replaced_and_closed = made;
+	gives(previous_of(standing)(), 2, "closed again");
+	in_the_end = the_replaced_one_goes;
 }
 
-static void the_replaced_object_is_closed(void)
-{
-	void *handle;
-
-	the_replaced_one_is_closed();
-	for (int i = 0; i < 5; i++) /* it does not go by itself */
-		close_handle(open_library("other.so", RTLD_NOW));
-	check(is_mapped("/def2.so"), "it is gone while it is redirected");
-	restore(replaced_and_closed);
-	check(goes_after_a_while("/def2.so"), "it stays after the redirect was undone");
-	handle = open_library("def2.so", RTLD_LAZY);
-	gives(function_of(handle, "t_second")(), 2, "opened once more");
-}
-
-static __attribute__((noinline)) void the_replacing_one_is_closed(struct caller *c)
-{
-	void *handle = open_library("rep2.so", RTLD_LAZY);
-	linger_redirect *made = redirect_to("t_answer", function_of(handle, "r_answer"));
-
-	calls_give(c, 100, "redirected");
-	close_handle(handle);
-	for (int i = 0; i < 5; i++)
-		close_handle(open_library("other.so", RTLD_NOW));
-	check(is_mapped("/rep2.so"), "it is not kept while it replaces");
-	calls_give(c, 100, "the replacement was closed");
-	restore(made);
-	calls_give(c, 1, "restored");
-}
-
-static void the_replacing_object_is_closed(void)
+static void the_replacing_one_goes(void)
 {
 	struct caller *c = open_caller("call1.so", RTLD_LAZY);
 	void *handle;
 
-	the_replacing_one_is_closed(c);
+	opens_and_closes_others();
+	check(is_mapped("/rep2.so"), "it is gone while it replaces");
+	calls_give(c, 100, "the replacement was closed");
+	restore(standing);
+	calls_give(c, 1, "restored");
+	overwrite_the_stack();
 	check(goes_after_a_while("/rep2.so"), "it stays after the redirect was undone");
 	handle = open_library("rep2.so", RTLD_LAZY);
 	redirect_to("t_answer", function_of(handle, "r_answer"));
 	calls_give(c, 100, "opened again, and redirected again");
+}
+
+static void the_replacing_object_is_closed(void)
+{
+	void *handle = open_library("rep2.so", RTLD_LAZY);
+
+	standing = redirect_to("t_answer", function_of(handle, "r_answer"));
+	close_handle(handle);
+	check(is_mapped("/rep2.so"), "it is not kept while it replaces");
+	in_the_end = the_replacing_one_goes;
+}
+
+/* One name in two libraries, each with a caller: the same replacement for the one, the other, and both. */
+static void two_definitions_of_one_name(void)
+{
+	static const char *const names[] = { "uses2.so", "uses3.so" };
+	function *f = replacement("r_answer"), *call[2], **word[2];
+	linger_redirect *made[2] = { NULL, NULL };
+	struct picture before;
+	void *provider[2];
+
+	for (int i = 0; i < 2; i++) {
+		struct late *api = symbol(open_library(names[i], RTLD_NOW), "late_api");
+
+		call[i] = api->call;
+		word[i] = api->word;
+		provider[i] = (void *)(uintptr_t)*word[i];
+		gives(call[i](), 2 + i, "before");
+	}
+	before = picture_take();
+	for (int step = 1; step < 16; step++) { /* made and restored in each order */
+		int i = step % 2, stands;
+
+		if (made[i]) {
+			restore(made[i]);
+			made[i] = NULL;
+		} else {
+			made[i] = redirect(&(struct linger_change){ .symbol = "t_second",
+								    .provider = provider[i],
+								    .replacement = address_of(f) });
+		}
+		for (int k = 0; k < 2; k++) {
+			stands = made[k] ? 100 : 2 + k;
+			gives(call[k](), stands, "definition %d, step %d", k, step);
+			gives((*word[k])(), stands, "definition %d's word, step %d", k, step);
+		}
+	}
+	for (int k = 0; k < 2; k++)
+		if (made[k])
+			restore(made[k]);
+	picture_compare(&before, "restored");
 }
 
 static atomic_bool over;
@@ -785,6 +832,7 @@ static const struct {
 	ROW(by_address),
 	ROW(the_replacing_module_itself),
 	ROW(the_program_replaces),
+	ROW(two_definitions_of_one_name),
 };
 
 int main(int argc, char **argv)
@@ -799,6 +847,9 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		if (!strcmp(rows[i].name, argv[1])) {
 			rows[i].run();
+			overwrite_the_stack();
+			if (in_the_end)
+				in_the_end();
 			return 0;
 		}
 	fail("no row is called %s", argv[1]);
