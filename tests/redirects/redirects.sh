@@ -27,11 +27,11 @@ run_host() {
 	shift
 	run_linger "$out" timeout 300 "$@"
 	grep -v '^#' "$TMP/$out.err" >>"$TMP/$out"
-	grep '^#' "$TMP/$out.err"
+	sed -n '/^#/p' "$TMP/$out.err"
 }
 # well NAME OUT [TEXT]: it ended well, and said what it should.
 well() {
 	is "$1" "$(grep -v '^#' "$2")" "${3:+$3
 }status 0"
-	grep '^#' "$2"
+	sed -n '/^#/p' "$2"
 }

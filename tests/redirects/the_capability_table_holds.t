@@ -10,8 +10,9 @@ need clang clang
 need ld.lld lld
 need strace strace
 
-variants=(gcc-bfd-lazy gcc-bfd-now gcc-bfd-partial gcc-bfd-full gcc-bfd-noplt gcc-bfd-nopie gcc-bfd-nopiefull
-	gcc-lld-lazy gcc-lld-full gcc-lld-noplt clang-bfd-partial clang-bfd-nopie clang-lld-full clang-lld-noplt)
+variants=(gcc-bfd-lazy gcc-bfd-now gcc-bfd-partial gcc-bfd-full gcc-bfd-noplt gcc-bfd-nopie
+	gcc-lld-lazy gcc-lld-full clang-bfd-nopie clang-lld-noplt)
+[ -z "${CHECK_ALL:-}" ] || variants+=(gcc-bfd-nopiefull gcc-lld-noplt clang-bfd-partial clang-lld-full)
 closing='the_replaced_object_is_closed the_replacing_object_is_closed reopened_50_times rebuilt_50_times'
 "$HERE/build.sh" "$TMP/v" "${variants[@]}" >build.log 2>&1 || { sed 's/^/# /' build.log; bail "cannot build the table"; }
 mapfile -t rows < <("v/${variants[0]}/table")
