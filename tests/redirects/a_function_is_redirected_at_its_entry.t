@@ -23,6 +23,17 @@ done
 library cet "$HERE/lib_inside.c" -DPROTECTED -fpatchable-function-entry=5 -fcf-protection=full
 run_host cet.out ./entry "$TMP" cet.so
 well "behind endbr64" cet.out 'done'
+library edge "$HERE/lib_edge.c" -nostdlib
+like "the function ends its segment" "$(readelf -lW edge.so)" 'LOAD +0x[0-9a-f]+ 0x[0-9a-f]+ 0x[0-9a-f]+ 0x([0-9a-f]*)000 0x[0-9a-f]*000 R E'
+run_host edge.out ./entry "$TMP" edge.so
+well "at the end of a segment" edge.out 'done'
 library short "$HERE/lib_inside.c" -DPROTECTED -fpatchable-function-entry=4
 run_host short.out ./entry "$TMP" short.so
 like "four bytes are too few: EOPNOTSUPP" "$(cat short.out)" 'Operation not supported: ..........'
+
+# Code is written while it cannot be executed, and threads that would execute it stand still.
+LINGER=$(words_for "$TMP/traced") strace -f -qq -e trace=mprotect,mmap,mremap,pkey_mprotect -o trace -E LD_PRELOAD="$SHIM" \
+	./entry "$TMP" gcc-16-14.so alone >traced.out 2>&1
+like "traced" "$(cat traced.out)" '^done$'
+like "code is made writable" "$(cat trace)" 'PROT_READ\|PROT_WRITE\).*PROT_READ\|PROT_EXEC\)'
+is "and never executable at the same time" "$(grep -E 'PROT_WRITE\|PROT_EXEC|PROT_EXEC\|PROT_WRITE' trace)" ""
