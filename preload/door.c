@@ -143,7 +143,7 @@ static bool is_elsewhere(void *arg, const struct lgr_stopped *thread)
 static bool write_page(const struct lgr_door *door, uintptr_t target)
 {
 	uintptr_t lo = lgr_page_down(door->function - (door->before ? FAR : 0));
-	uintptr_t hi = lgr_page_up(door->at + FAR);
+	uintptr_t hi = lgr_page_up(door->at + lgr_min(door->nops, FAR)); /* no other segment */
 	bool done = lgr_sys_mprotect((void *)lo, hi - lo, PROT_READ | PROT_WRITE) == 0;
 
 	if (done)
