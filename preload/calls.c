@@ -18,7 +18,8 @@
 #ifdef __x86_64__
 /*
  * Where the instruction begins whose distance stands at p, in code that begins at lo: a call, a jump, or a
- * lea, which makes a pointer. 0: it is none; the nops that pad the code before a function often end in four zeroes.
+ * lea, which makes a pointer. 0: it is none; the nops that pad the code before a function often end in four
+ * zeroes.
  */
 static uintptr_t instruction_at(uintptr_t p, uintptr_t lo)
 {

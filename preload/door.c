@@ -174,7 +174,11 @@ bool lgr_door_set(struct lgr_door *door, uintptr_t target)
 				     .hi = door->beyond,
 				     .before = door->before ? door->function - FAR : 0 };
 
-		if (lgr_stop_begin(is_elsewhere, &look) != LGR_UN_NOTHING)
+		enum lgr_unseen unseen = lgr_stop_begin(is_elsewhere, &look);
+
+		if (unseen == LGR_UN_STOP_TIME)
+			continue; /* one gets no processor */
+		if (unseen != LGR_UN_NOTHING)
 			break;
 		if (!look.busy)
 			done = write_page(door, target);
