@@ -299,6 +299,7 @@ struct lgr_object *lgr_registry_add(const struct lgr_load *load)
 	object->names = object->pin = object->bound = object->kept_ns = 0;
 	object->unreported = object->kept_as = object->watches = object->slots = 0;
 	object->redirects = object->singled = 0;
+	object->archived = 0;
 	atomic_store_explicit(&object->pins, 0, memory_order_relaxed);
 	object->copy = -1;
 	object->path = keep_string(load->path, &object->path_len);

@@ -54,10 +54,10 @@ enum lgr_kind {
 	X(REDIRECT, "redirect", LGR_REDIRECT, LGR_REDIRECT_FORM, "", 1,                            \
 	  "redirect a symbol before any constructor runs; may be repeated")                        \
 	X(OVERRIDE, "override", LGR_STRING, "off|GLOB", "off", 1, "the newest definition wins")    \
-	X(ARCHIVE, "archive", LGR_STRING, "off|DIR", "off", 0, "keep copies of loaded files")      \
-	X(ARCHIVE_MODE, "archive_mode", LGR_CHOICE, "copy|link|open", "copy", 0,                   \
+	X(ARCHIVE, "archive", LGR_STRING, "off|DIR", "off", 1, "keep copies of loaded files")      \
+	X(ARCHIVE_MODE, "archive_mode", LGR_CHOICE, "copy|link|open", "copy", 1,                   \
 	  "how they are made and used")                                                            \
-	X(ARCHIVE_MAX, "archive_max", LGR_SIZE, "SIZE", "1G", 0, "size of the archive")            \
+	X(ARCHIVE_MAX, "archive_max", LGR_SIZE, "SIZE", "1G", 1, "size of the archive")            \
 	X(CONTROL, "control", LGR_WORD, "", "", 0, "open the control socket")
 
 enum lgr_setting {

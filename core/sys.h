@@ -160,6 +160,12 @@ struct lgr_directory_entry {
 	char name[];
 };
 
+/* Fills to with entries of the directory; returns the bytes, 0 at the end. */
+static inline long lgr_sys_getdents(int fd, void *to, size_t n)
+{
+	return lgr_syscall(__NR_getdents64, fd, (long)to, (long)n, 0, 0, 0);
+}
+
 /* The lowest free descriptor from at on. */
 static inline int lgr_sys_dup_from(int fd, uint64_t at)
 {
@@ -213,6 +219,50 @@ static inline int lgr_sys_rename_new(const char *from, const char *to)
 static inline void lgr_sys_unlink(const char *path)
 {
 	lgr_syscall(__NR_unlinkat, AT_FDCWD, (long)path, 0, 0, 0, 0);
+}
+
+static inline int lgr_sys_mkdir(const char *path, unsigned mode)
+{
+	return (int)lgr_syscall(__NR_mkdirat, AT_FDCWD, (long)path, mode, 0, 0, 0);
+}
+
+static inline void lgr_sys_rmdir(const char *path)
+{
+	lgr_syscall(__NR_unlinkat, AT_FDCWD, (long)path, AT_REMOVEDIR, 0, 0, 0);
+}
+
+/* Replaces what has the name, but no directory that has something in it. */
+static inline int lgr_sys_rename(const char *from, const char *to)
+{
+	return (int)lgr_syscall(__NR_renameat2, AT_FDCWD, (long)from, AT_FDCWD, (long)to, 0, 0);
+}
+
+static inline int lgr_sys_link(const char *from, const char *to)
+{
+	return (int)lgr_syscall(__NR_linkat, AT_FDCWD, (long)from, AT_FDCWD, (long)to, 0, 0);
+}
+
+static inline int lgr_sys_symlink(const char *text, const char *path)
+{
+	return (int)lgr_syscall(__NR_symlinkat, (long)text, AT_FDCWD, (long)path, 0, 0, 0);
+}
+
+/* Follows links. path "": the descriptor at. */
+static inline int lgr_sys_stat(int at, const char *path, struct stat *ret)
+{
+	return (int)lgr_syscall(__NR_newfstatat, at, (long)path, (long)ret, AT_EMPTY_PATH, 0, 0);
+}
+
+/* Both times become now. */
+static inline void lgr_sys_touch(const char *path)
+{
+	lgr_syscall(__NR_utimensat, AT_FDCWD, (long)path, 0, 0, 0, 0);
+}
+
+/* operation: flock(2). */
+static inline int lgr_sys_flock(int fd, int operation)
+{
+	return (int)lgr_syscall(__NR_flock, fd, operation, 0, 0, 0, 0);
 }
 
 /* Both NUL-terminate; return the length, or a negative errno. */

@@ -156,6 +156,15 @@ void lgr_text_add_number(struct lgr_text *t, uint64_t n)
 	add_in_base(t, n, 10);
 }
 
+void lgr_text_add_bytes(struct lgr_text *t, const void *bytes, size_t n)
+{
+	for (const uint8_t *b = bytes; n--; b++) {
+		if (*b < 16)
+			lgr_text_add(t, "0");
+		lgr_text_add_hex(t, *b);
+	}
+}
+
 bool lgr_number(const char **s, uint64_t *ret)
 {
 	const char *p = *s;

@@ -43,7 +43,8 @@ void lgr_text_init(struct lgr_text *t, char *buffer, size_t size);
 void lgr_text_add(struct lgr_text *t, const char *s);
 void lgr_text_add_n(struct lgr_text *t, const char *s, size_t n);
 void lgr_text_add_number(struct lgr_text *t, uint64_t n);
-void lgr_text_add_hex(struct lgr_text *t, uint64_t n);
+void lgr_text_add_hex(struct lgr_text *t, uint64_t n);			  /* lower case */
+void lgr_text_add_bytes(struct lgr_text *t, const void *bytes, size_t n); /* two digits each */
 
 /*
  * Reads a decimal number and moves *s behind it. Returns false, with *s unmoved, when there is no

@@ -78,6 +78,10 @@ enum lgr_event {
 	X(E_MAPS, "map-limit", "the process nears the kernel's limit of mappings")                 \
 	X(E_REDIRECT, "not-redirected", "a redirect could not be made")                            \
 	X(E_FORK, "fork-handlers", "the fork handlers could not be registered")                    \
+	X(E_ARCHIVE, "archive-off", "the archive cannot be written, so nothing more goes there")   \
+	X(E_SLOW, "not-archived", "copying its file to the archive would take too long")           \
+	X(E_GONE, "file-gone", "its file cannot be read, so it is not archived")                   \
+	X(E_NOEXEC, "archive-noexec", "nothing can be loaded from the archive, so it has copies")  \
 	X(E_OFF, "off", "LINGER=off")
 
 enum lgr_reason {
@@ -185,8 +189,10 @@ enum lgr_field {
 	X(WITNESSED, "witnessed")		/* rereads that found the witness still there */   \
 	X(REDIRECTS, "redirects")		/* made */                                         \
 	X(RESTORES, "restores")                                                                    \
-	X(SLOTS_WRITTEN, "slots_written") /* by both */                                            \
-	X(SLOTS_RETRIED, "slots_retried") /* of these: again, behind a first call */
+	X(SLOTS_WRITTEN, "slots_written")	/* by both */                                      \
+	X(SLOTS_RETRIED, "slots_retried")	/* of these: again, behind a first call */         \
+	X(ARCHIVED, "archived")			/* objects whose file is in the archive */         \
+	X(ARCHIVED_BYTES, "archived_bytes")	/* copied to it by this process */
 
 enum lgr_counter {
 #define X(id, name) LGR_N_##id,
@@ -392,13 +398,14 @@ struct lgr_object {
 	uint64_t kept_as;	     /* which keeping this was: an epoch sees those before it */
 	uint64_t watches;	     /* struct lgr_watch, 0: none */
 	uint64_t slots;		     /* struct lgr_indexed, 0: it is not in the index */
+	uint64_t archived;	     /* its key in the archive (preload/archive.c), 0: none */
 	uint32_t reason;	     /* enum lgr_reason: why it is kept */
 	_Atomic uint32_t pins;
 	uint32_t redirects; /* that need it */
 	uint32_t singled;   /* redirects that it is to get something else of than everybody */
 	struct lgr_witness witness; /* where the reason is MEMORY, STACK, DEPENDENCY or UNKNOWN */
 };
-static_assert(sizeof(struct lgr_object) == 400, "object layout");
+static_assert(sizeof(struct lgr_object) == 408, "object layout");
 
 /* What the process can say about linger itself. */
 enum lgr_phase { LGR_PH_NEW, LGR_PH_STARTING, LGR_PH_ON, LGR_PH_OFF };

@@ -6,7 +6,9 @@
  */
 #include "detach.h"
 
+#include "archive.h"
 #include "maps.h"
+#include "path.h"
 #include "real.h"
 #include "region.h"
 #include "registry.h"
@@ -264,23 +266,10 @@ static void keep_copy(struct lgr_object *object, int fd)
 	object->copy = move_up(fd);
 }
 
-/* Does the path lead up again? Then its beginning says nothing. */
-static bool climbs(const char *path)
-{
-	while ((path = lgr_first(path, '/')))
-		if (*++path == '.' && path[1] == '.' && path[2] == '/')
-			return true;
-	return false;
-}
-
 static bool may_be_overwritten(const struct lgr_object *object)
 {
-	static const char *const system[] = { "/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/" };
-
-	for (size_t i = 0; i < LGR_COUNT(system) && !climbs(lgr_path_of(object)); i++)
-		if (lgr_after(lgr_path_of(object), system[i]))
-			return false;
-	return *lgr_path_of(object) == '/' && object->file.known_ns;
+	return *lgr_path_of(object) == '/' && !lgr_path_is_systems(lgr_path_of(object)) &&
+	       object->file.known_ns;
 }
 
 void lgr_detach_data(struct lgr_object *object)
@@ -306,6 +295,7 @@ void lgr_detach(struct lgr_object *object)
 		return;
 	}
 	lgr_registry_set_flags(object, LGR_FL_DETACHED, 0);
+	lgr_archive_moved(object);
 	lgr_count(LGR_N_DETACHES);
 }
 
@@ -320,6 +310,7 @@ void lgr_attach(struct lgr_object *object)
 		return;
 	if (is_loaded_file(object, fd) && replace_all(object, fd, object->file.size)) {
 		lgr_registry_set_flags(object, 0, LGR_FL_DETACHED);
+		lgr_archive_moved(object);
 		lgr_detach_forget(object);
 	}
 	lgr_sys_close(fd);

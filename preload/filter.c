@@ -92,11 +92,16 @@ static bool child_survives(void)
 	return status == ALLOWED << 8;
 }
 
+bool lgr_filter_is_new(void)
+{
+	return any() && (!inherited || count() != inherited);
+}
+
 bool lgr_filter_allows(void)
 {
 	if (lgr_likely(!any()))
 		return true;
-	if (!inherited || count() != inherited)
+	if (lgr_filter_is_new())
 		return false;
 	if (tried == NOT_TRIED)
 		tried = child_survives() ? GOOD : BAD;

@@ -16,6 +16,9 @@
 /* At start: how many filters there are already. */
 void lgr_filter_find(void);
 
+/* Has the program installed one of its own since? The caller holds lgr_lock_registry. */
+bool lgr_filter_is_new(void);
+
 /* False: a look might be the process's end. The caller holds lgr_lock_registry. */
 bool lgr_filter_allows(void);
 

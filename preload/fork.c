@@ -7,6 +7,7 @@
  * first shares our memory and changes nothing; that of the second finds out in log.c.
  * SPDX-License-Identifier: MIT
  */
+#include "archive.h"
 #include "close.h"
 #include "kernel.h"
 #include "loader.h"
@@ -71,6 +72,7 @@ static void in_child(void)
 	lgr_names_forked();
 	lgr_loads_forked();
 	lgr_log_forked();
+	lgr_archive_forked();
 }
 
 int lgr_fork_register(void)

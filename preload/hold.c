@@ -26,11 +26,13 @@ void lgr_hold_note_file(struct lgr_object *object)
 {
 	const struct link_map *map = lgr_map_of(object);
 	const uint64_t *id = lgr_field_at(map, LGR_FIELD_FILE);
+	struct lgr_file now;
 
-	if (lgr_field_known(LGR_FIELD_FILE) &&
-	    lgr_sys_file(lgr_path_of(object), &object->file) == 0 && object->file.dev == id[0] &&
-	    object->file.ino == id[1])
-		object->file.known_ns = lgr_sys_clock(CLOCK_REALTIME_COARSE);
+	if (!lgr_field_known(LGR_FIELD_FILE) || lgr_sys_file(lgr_path_of(object), &now) < 0 ||
+	    now.dev != id[0] || now.ino != id[1])
+		return;
+	object->file = now;
+	object->file.known_ns = lgr_sys_clock(CLOCK_REALTIME_COARSE);
 }
 
 void lgr_hold(struct lgr_object *object)

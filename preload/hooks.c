@@ -16,6 +16,7 @@
 #include <dlfcn.h>
 #include <signal.h>
 
+#include "archive.h"
 #include "fields.h"
 #include "given.h"
 #include "keep.h"
@@ -30,8 +31,8 @@
 #include "start.h"
 #include "stub.h"
 
-void lgr_before_dlopen(const char *file, int mode, long unused, const uintptr_t *frame);
-void lgr_before_dlmopen(Lmid_t ns, const char *file, int mode, const uintptr_t *frame);
+const char *lgr_before_dlopen(const char *file, int mode, long unused, const uintptr_t *frame);
+Lmid_t lgr_before_dlmopen(Lmid_t ns, const char *file, int mode, const uintptr_t *frame);
 int lgr_before_dlclose(void *handle, long unused, long as_well, const uintptr_t *frame);
 void *lgr_before_dlsym(void *handle, const char *name, long unused, const uintptr_t *frame);
 void *lgr_before_dlvsym(void *handle, const char *name, const char *version,
@@ -67,27 +68,33 @@ static bool look_around(void)
 		lgr_load_seen();
 	lgr_given();
 	see_to_redirects();
+	lgr_archive_look(true);
 	return true;
 }
 
-void lgr_before_dlopen(const char *file, int mode, long unused, const uintptr_t *frame)
+/* Returns what is to be opened: its first argument, but in archive_mode:open. */
+const char *lgr_before_dlopen(const char *file, int mode, long unused, const uintptr_t *frame)
 {
 	if (!look_around())
-		return;
+		return file;
 	lgr_count(LGR_N_CALLS_DLOPEN);
 	log_open(LGR_EV_CALL_DLOPEN, (uint64_t)(uint32_t)mode, file);
+	file = lgr_archive_before_open(file, mode);
 	lgr_keep_before_open(file, frame);
 	lgr_load_begins(frame, mode & RTLD_GLOBAL);
+	return file;
 }
 
-void lgr_before_dlmopen(Lmid_t ns, const char *file, int mode, const uintptr_t *frame)
+/* Returns its first argument. */
+Lmid_t lgr_before_dlmopen(Lmid_t ns, const char *file, int mode, const uintptr_t *frame)
 {
 	if (!look_around())
-		return;
+		return ns;
 	lgr_count(LGR_N_CALLS_DLMOPEN);
 	log_open(LGR_EV_CALL_DLMOPEN, (uint64_t)ns, file);
 	lgr_keep_before_open(NULL, frame);
 	lgr_load_begins(frame, false);
+	return ns;
 }
 
 int lgr_before_dlclose(void *handle, long unused, long as_well, const uintptr_t *frame)
@@ -111,6 +118,7 @@ static void before_lookup(void)
 	if (lgr_load_pending() && lgr_look())
 		lgr_load_seen();
 	see_to_redirects();
+	lgr_archive_look(true);
 }
 
 /* NULL: as glibc says. frame: stub.h */

@@ -6,6 +6,7 @@
  */
 #include "keep.h"
 
+#include "archive.h"
 #include "close.h"
 #include "detach.h"
 #include "environment.h"
@@ -451,6 +452,7 @@ int lgr_keep_reap(void)
 void lgr_keep_forget(struct lgr_object *object)
 {
 	lgr_redirect_object_gone(object);
+	lgr_archive_gone(object);
 	lgr_watch_forget(object);
 	lgr_group_forget(object);
 	lgr_names_forget(object);

@@ -52,9 +52,9 @@ static void parse(const char *s, struct lgr_mapping *m)
 	s += 5;
 	m->offset = lgr_hex(&s);
 	s++;
-	lgr_hex(&s);
+	m->major = (uint32_t)lgr_hex(&s);
 	s++;
-	lgr_hex(&s);
+	m->minor = (uint32_t)lgr_hex(&s);
 	s++;
 	m->inode = 0;
 	lgr_number(&s, &m->inode);
@@ -147,6 +147,8 @@ static bool ask(int fd, struct wanted *wanted)
 			.shared = q.vma_flags & VMA_SHARED,
 			.offset = q.offset,
 			.inode = q.inode,
+			.major = q.dev_major,
+			.minor = q.dev_minor,
 		};
 		next = q.hi;
 	} while (take(wanted, &m));

@@ -25,7 +25,8 @@ struct lgr_mapping {
 	uintptr_t lo, hi;
 	int protection; /* PROT_* */
 	bool shared;
-	uint64_t offset, inode;	  /* of the file; inode 0: anonymous */
+	uint64_t offset, inode; /* of the file; inode 0: anonymous */
+	uint32_t major, minor;	/* of its device, as profilers get it: stat(2) may differ (btrfs) */
 	enum lgr_backing backing; /* of lgr_maps_each alone */
 };
 

@@ -10,6 +10,7 @@
  */
 #include "notice.h"
 
+#include "archive.h"
 #include "binding.h"
 #include "detach.h"
 #include "fields.h"
@@ -185,6 +186,12 @@ static void add(struct link_map *map, uint32_t namespace)
 	}
 	if (!seen.first) /* what stays for ever need not say when it comes and goes */
 		load.flags |= lgr_binding_settle(&load);
+	if (lgr_field_known(LGR_FIELD_FILE)) {
+		const uint64_t *id = lgr_field_at(map, LGR_FIELD_FILE);
+
+		load.file.dev = id[0];
+		load.file.ino = id[1];
+	}
 	lgr_scrub_settle(&load);
 	object = lgr_registry_add(&load);
 	if (object && !seen.first) {
@@ -351,6 +358,7 @@ void lgr_notice(const void *caller)
 		lgr_unlock(&lgr_lock_registry);
 	}
 	lgr_load_seen();
+	lgr_archive_look(false);
 }
 
 static _Atomic bool exiting;

@@ -28,3 +28,28 @@ bool lgr_path_absolute(const char *name, char *buffer, size_t size)
 	lgr_text_add(&text, name);
 	return !text.cut;
 }
+
+static bool climbs(const char *path)
+{
+	while ((path = lgr_first(path, '/')))
+		if (*++path == '.' && path[1] == '.' && path[2] == '/')
+			return true;
+	return false;
+}
+
+bool lgr_path_is_systems(const char *path)
+{
+	static const char *const system[] = { "/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/" };
+
+	for (size_t i = 0; i < LGR_COUNT(system); i++)
+		if (lgr_after(path, system[i]))
+			return !climbs(path);
+	return false;
+}
+
+const char *lgr_path_base(const char *path)
+{
+	const char *slash = lgr_last(path, '/');
+
+	return slash ? slash + 1 : path;
+}

@@ -17,4 +17,13 @@
  */
 bool lgr_path_absolute(const char *name, char *buffer, size_t size);
 
+/*
+ * Is it in one of the system's library directories? What is there comes from packages, which replace by
+ * renaming. A path that leads up again is not: its beginning says nothing.
+ */
+bool lgr_path_is_systems(const char *path);
+
+/* What stands behind the last slash. */
+const char *lgr_path_base(const char *path);
+
 #endif

@@ -8,6 +8,7 @@
  */
 #include "start.h"
 
+#include "archive.h"
 #include "environment.h"
 #include "fields.h"
 #include "filter.h"
@@ -72,16 +73,18 @@ static enum lgr_reason start(char **envp)
 	/* 5. The loader's private lock and fields. */
 	lgr_loader_find_lock();
 	lgr_fields_find();
-	if (lgr_safe()) {
+	if (lgr_safe())
 		lgr_threads_find();
+	if (lgr_safe() || lgr_settings.of[LGR_SET_ARCHIVE].given)
 		lgr_filter_find();
-	}
 	/* 6. What is loaded already. */
 	lgr_registry_gone = lgr_keep_forget;
 	lgr_look_first();
 	/* 7. Forks. */
 	if (lgr_fork_register() != 0)
 		lgr_log_error(LGR_RSN_E_FORK, NULL);
+	/* 8. The archive, which may take its time. */
+	lgr_archive_start();
 	return LGR_RSN_NONE;
 }
 
@@ -130,6 +133,7 @@ static __attribute__((destructor)) void end(void)
 {
 	if (lgr_on()) {
 		lgr_look();
+		lgr_archive_end();
 		lgr_keep_at_exit();
 	}
 }

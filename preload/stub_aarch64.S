@@ -71,12 +71,13 @@
 	.cfi_def_cfa_offset 0
 	.endm
 
+	/* The hook returns what the first argument is to be. */
 	.macro	STUB_SAVING name index
 	BEGIN	\name
 	ENTERED	x1
 	bl	lgr_before_\name
 	ldr	x2, [sp, #16]
-	ldp	x0, x1, [sp, #32]
+	ldr	x1, [sp, #40]
 	LEFT
 	END	\name \index
 	.endm

@@ -62,6 +62,7 @@
 	.cfi_adjust_cfa_offset -48
 	.endm
 
+	/* The hook returns what the first argument is to be. */
 	.macro	STUB_SAVING name index
 	BEGIN	\name
 	STACK	%rdi
@@ -74,6 +75,7 @@
 	FORGET_SAVED
 	UNSTACK	%rsi
 	UNSTACK	%rdi
+	mov	%rax, %rdi
 	END	\name \index
 	.endm
 

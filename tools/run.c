@@ -137,16 +137,6 @@ static int add_given(struct run *run, const char *words)
 	return r;
 }
 
-/* --archive is the contract's; whether there is such a thing yet, core knows. */
-static int add_later(struct run *run, const char *option, enum lgr_setting which, const char *value)
-{
-	if (!lgr_setting_available(which)) {
-		lgr_say(WHO, "linger %s has no option %s yet", LGR_VERSION, option);
-		return LGR_EXIT_RUN_FAILED;
-	}
-	return add_word(run, lgr_setting_name(which), value) ? 0 : no_memory();
-}
-
 static void say_bad(void *arg, const char *word, size_t len, const char *problem)
 {
 	int *said = arg;
@@ -164,8 +154,8 @@ static void say_without_effect(const struct lgr_settings *s)
 				lgr_setting_name((enum lgr_setting)i), LGR_VERSION);
 }
 
-/* @path made absolute, allocated; NULL after a sentence. A child may have another directory. */
-static char *make_absolute(const char *path)
+/* @path of the @what made absolute, allocated; NULL after a sentence. A child may have another directory. */
+static char *make_absolute(const char *what, const char *path)
 {
 	_cleanup_free_ char *cwd = NULL;
 	char *absolute;
@@ -175,7 +165,7 @@ static char *make_absolute(const char *path)
 	} else {
 		cwd = getcwd(NULL, 0);
 		if (!cwd) {
-			lgr_say(WHO, "the log %s has no place: the current directory is gone",
+			lgr_say(WHO, "the %s %s has no place: the current directory is gone", what,
 				path);
 			return NULL;
 		}
@@ -218,13 +208,30 @@ static int check_log_place(const char *log)
 /* @log: what the options' words came to. */
 static int check_log(struct run *run, const char *log)
 {
-	_cleanup_free_ char *path = make_absolute(log);
+	_cleanup_free_ char *path = make_absolute("log", log);
 	int r;
 
 	if (!path)
 		return LGR_EXIT_RUN_FAILED;
 	r = check_log_place(path);
 	if (r == 0 && *log != '/' && !add_word(run, "log", path))
+		r = no_memory();
+	return r;
+}
+
+/* @dir: what the options' words came to. */
+static int check_archive(struct run *run, const char *dir)
+{
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	if (!strcmp(dir, "off"))
+		return 0;
+	path = make_absolute("archive", dir);
+	if (!path)
+		return LGR_EXIT_RUN_FAILED;
+	r = lgr_folder_make(WHO, path) < 0 ? LGR_EXIT_RUN_FAILED : 0;
+	if (r == 0 && *dir != '/' && !add_word(run, "archive", path))
 		r = no_memory();
 	return r;
 }
@@ -239,7 +246,7 @@ static int check_settings(struct run *run)
 	_cleanup_free_ char *before = strdup(variable ? variable : "");
 	_cleanup_free_ char *given = strdup(run->words ? run->words : "");
 	struct lgr_settings options, effective;
-	int said = 0;
+	int said = 0, r = 0;
 
 	if (!before || !given)
 		return no_memory();
@@ -252,7 +259,11 @@ static int check_settings(struct run *run)
 	if (run->off)
 		return 0;
 	say_without_effect(&options);
-	return options.of[LGR_SET_LOG].given ? check_log(run, options.of[LGR_SET_LOG].text) : 0;
+	if (options.of[LGR_SET_LOG].given)
+		r = check_log(run, options.of[LGR_SET_LOG].text);
+	if (r == 0 && options.of[LGR_SET_ARCHIVE].given)
+		r = check_archive(run, options.of[LGR_SET_ARCHIVE].text);
+	return r;
 }
 
 /* ----------------------------------------------------------------- the shim */
@@ -455,6 +466,7 @@ static int usage(void)
 	      "      --log FILE   write event logs to FILE.PID\n"
 	      "      --redirect SYM[@VER]=LIB[#SYM][;in=GLOB]\n"
 	      "                   from the start, calls of SYM go to that of LIB\n"
+	      "      --archive[=DIR]   keep copies of the libraries it loads, for profilers\n"
 	      "  -o WORD          any setting, as in the variable LINGER, which it beats\n"
 	      "      --help       show this\n\n"
 	      "Exit status: PROGRAM's, or 125 linger failed or refused, 126 PROGRAM cannot be\n"
@@ -473,10 +485,25 @@ static int take_log(struct run *run, const char *log)
 		lgr_say(WHO, "--log needs the name of a file");
 		return LGR_EXIT_RUN_FAILED;
 	}
-	path = make_absolute(log);
+	path = make_absolute("log", log);
 	if (!path)
 		return LGR_EXIT_RUN_FAILED;
 	return add_word(run, "log", path) ? 0 : no_memory();
+}
+
+/* DIR, or NULL where there is none. */
+static int take_archive(struct run *run, const char *dir)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (dir && !*dir) {
+		lgr_say(WHO, "--archive= needs the name of a directory");
+		return LGR_EXIT_RUN_FAILED;
+	}
+	path = dir ? make_absolute("archive", dir) : lgr_folder_default(WHO);
+	if (!path)
+		return LGR_EXIT_RUN_FAILED;
+	return add_word(run, "archive", path) ? 0 : no_memory();
 }
 
 /* One option; 0 or the exit status. */
@@ -486,7 +513,7 @@ static int take_option(struct run *run, int option)
 	case OPT_POLICY: return add_word(run, "policy", optarg) ? 0 : no_memory();
 	case OPT_LOG: return take_log(run, optarg);
 	case OPT_REDIRECT: return add_redirect(run, optarg);
-	case OPT_ARCHIVE: return add_later(run, "--archive", LGR_SET_ARCHIVE, optarg ? optarg : "");
+	case OPT_ARCHIVE: return take_archive(run, optarg);
 	case 'o': return add_given(run, optarg);
 	default: return LGR_EXIT_RUN_FAILED; /* getopt said why */
 	}

@@ -85,6 +85,17 @@ int lgr_finish(const char *who, int status);
  */
 void *lgr_grow(void *array, size_t *cap, size_t used, size_t size);
 
+/* ------------------------------------------------------------------ folder.c */
+
+/* Where the archive is when the user has named no place. Allocated; NULL after a sentence. */
+char *lgr_folder_default(const char *who);
+
+/*
+ * Makes the archive's directory, with those above it (the shim makes the last one alone), and sees that it
+ * can be used. 0, or a negative errno after a sentence.
+ */
+int lgr_folder_make(const char *who, const char *path);
+
 /* -------------------------------------------------------------------- json.c */
 
 /* One JSON object on one line. Keys are ours and plain ASCII; values may hold any byte. */

@@ -16,8 +16,9 @@ refused "no program" 125 "name a program to run" "$RUN" run --policy off
 refused "no program behind --" 125 "name a program to run" "$RUN" run --
 refused "a redirect to nothing" 125 "bad redirect 'a': it takes SYM" "$RUN" run --redirect a ./report
 refused "the same as a word" 125 "bad redirect 'a': it takes SYM" "$RUN" run -o policy:off,redirect:a ./report
-refused "--archive" 125 'linger [0-9.]+ has no option --archive yet' "$RUN" run --archive ./report
-refused "--archive=DIR" 125 'has no option --archive yet' "$RUN" run --archive=/tmp ./report
+refused "--archive=" 125 '--archive= needs the name of a directory' "$RUN" run --archive= ./report
+refused "--archive without a home" 125 'neither XDG_CACHE_HOME nor HOME' env -u HOME -u XDG_CACHE_HOME "$RUN" run --archive ./report
+refused "an archive that is a file" 125 'the archive .*report cannot be' "$RUN" run --archive="$PWD/report" ./report
 
 # Known, but without effect yet: said, not refused; and never silently.
 is "a setting without effect yet" "$("$RUN" run -o control ./report 2>&1 | sed 's/linger [0-9.]*$/linger V/')" \

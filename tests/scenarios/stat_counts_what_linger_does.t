@@ -8,7 +8,7 @@ STAT() { LS "$@"; }
 
 # -- what is said of what
 standin 'policy 2,holding,numbers,fields 11,hidden'
-is "JSON" "$(STAT --json $PID | sed "s/\"pid\":$PID/P/")" '{P,"policy":"never","holding":true,"objects":3,"loads":30,"kept":1,"kept_bytes":4096,"hidden":1,"detached":1,"calls_dlopen":100,"calls_dlmopen":101,"calls_dlclose":102,"requests":103,"keeps":104,"reopens":105,"closes":106,"unloads":107,"hides":108,"detaches":109,"scans":110,"scans_unseen":111,"snapshots":112,"scanned_bytes":113,"scan_ns":114,"longest_scan_ns":115,"longest_pause_ns":116,"proven":117,"proven_at_call":118,"witnessed":119,"redirects":120,"restores":121,"slots_written":122,"slots_retried":123,"errors":{"unique-symbols":7,"not-held":1},"fields":{"l_serial":"found","l_direct_opencount":"found","l_tls_dtor_count":"found","l_nodelete_active":"found","l_libname":"found","l_info[DT_SONAME]":"found","l_file_id":"found","l_searchlist":"found","l_scope":"found","l_initfini":"found","l_reldeps":"found","l_global":"not learned yet"}}'
+is "JSON" "$(STAT --json $PID | sed "s/\"pid\":$PID/P/")" '{P,"policy":"never","holding":true,"objects":3,"loads":30,"kept":1,"kept_bytes":4096,"hidden":1,"detached":1,"calls_dlopen":100,"calls_dlmopen":101,"calls_dlclose":102,"requests":103,"keeps":104,"reopens":105,"closes":106,"unloads":107,"hides":108,"detaches":109,"scans":110,"scans_unseen":111,"snapshots":112,"scanned_bytes":113,"scan_ns":114,"longest_scan_ns":115,"longest_pause_ns":116,"proven":117,"proven_at_call":118,"witnessed":119,"redirects":120,"restores":121,"slots_written":122,"slots_retried":123,"archived":124,"archived_bytes":125,"errors":{"unique-symbols":7,"not-held":1},"fields":{"l_serial":"found","l_direct_opencount":"found","l_tls_dtor_count":"found","l_nodelete_active":"found","l_libname":"found","l_info[DT_SONAME]":"found","l_file_id":"found","l_searchlist":"found","l_scope":"found","l_initfini":"found","l_reldeps":"found","l_global":"not learned yet"}}'
 is "text" "$(STAT $PID)" 'policy              never
 holding objects     yes
 objects             3, of 30 ever loaded
@@ -28,6 +28,9 @@ redirects           120
 restores            121
 slots_written       122
 slots_retried       123
+archived            124
+archived_bytes      125
+
 
 scans               110; not everything seen: 111, in a copy: 112
 scanned             113 bytes in 114 ns

@@ -270,7 +270,7 @@ static void the_help_says_what_has_no_effect_yet(void **state)
 	assert_true(lgr_setting_available(LGR_SET_SCRUB));
 	assert_true(lgr_setting_available(LGR_SET_REDIRECT));
 	assert_true(lgr_setting_available(LGR_SET_OVERRIDE));
-	assert_false(lgr_setting_available(LGR_SET_ARCHIVE));
+	assert_true(lgr_setting_available(LGR_SET_ARCHIVE));
 	assert_false(lgr_setting_available(LGR_SET_CONTROL));
 }
 
