@@ -34,7 +34,7 @@ static bool get(const struct file *f, void *to, size_t n, uint64_t at)
 
 static void scan_notes(struct file *f, uint64_t at, uint64_t size)
 {
-	uint8_t notes[NOTES_MAX];
+	_Alignas(8) uint8_t notes[NOTES_MAX];
 	size_t n = lgr_min(size, (uint64_t)sizeof(notes)), i = 0;
 
 	if (f->image->build_id_len || !get(f, notes, n, at))
@@ -65,9 +65,8 @@ static void read_debug_link(struct file *f, const ElfW(Shdr) *s)
 	char text[sizeof(f->image->debug_name) + 4];
 	size_t n = (size_t)lgr_min(s->sh_size, (ElfW(Xword))sizeof(text)), len;
 
-	if (n < 8 || !get(f, text, n, s->sh_offset))
+	if (n < 8 || !get(f, text, n, s->sh_offset) || text[n - 5])
 		return;
-	text[n - 5] = '\0';
 	len = lgr_len(text);
 	/* It is a bare name; nothing else is looked for. */
 	if (!len || lgr_first(text, '/') || (len / 4 + 1) * 4 + 4 > n)

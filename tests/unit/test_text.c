@@ -112,12 +112,27 @@ static void hexadecimal_digits_end_at_the_first_that_is_none(void **state)
 	assert_string_equal(none, "x");
 }
 
+static void bytes_are_two_digits_each(void **state)
+{
+	char buffer[64];
+	struct lgr_text t;
+
+	lgr_text_init(&t, buffer, sizeof(buffer));
+	lgr_text_add_hex(&t, 0);
+	lgr_text_add(&t, " ");
+	lgr_text_add_hex(&t, UINT64_C(0xfedcba9876543210));
+	lgr_text_add(&t, " ");
+	lgr_text_add_bytes(&t, "\x00\x0f\xf0", 3);
+	assert_string_equal(buffer, "0 fedcba9876543210 000ff0");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hexadecimal_digits_end_at_the_first_that_is_none),
 		cmocka_unit_test(what_does_not_fit_is_cut_and_said),
 		cmocka_unit_test(numbers_are_written_in_full),
+		cmocka_unit_test(bytes_are_two_digits_each),
 		cmocka_unit_test(a_number_too_large_is_no_number),
 		cmocka_unit_test(prefixes_and_separators),
 		cmocka_unit_test(a_star_stands_for_anything),
