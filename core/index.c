@@ -181,7 +181,7 @@ static void take_out(struct lgr_name *name, uint32_t at)
 
 struct adding {
 	struct lgr_indexed *indexed;
-	const struct lgr_image *image;
+	const struct lgr_loaded *image;
 	uint32_t owner;
 	bool failed;
 };
@@ -202,7 +202,7 @@ static bool count_one(void *arg, const struct lgr_slot *slot)
 /* Is it in a segment that may be written, and behind what was protected after relocation? */
 static bool is_guarded(const struct adding *a, uintptr_t at)
 {
-	const struct lgr_image *image = a->image;
+	const struct lgr_loaded *image = a->image;
 
 	if (at >= a->indexed->relro_lo && at < a->indexed->relro_hi)
 		return true;
@@ -246,7 +246,7 @@ static size_t size_of_indexed(uint32_t n)
 	return sizeof(struct lgr_indexed) + n * sizeof(((struct lgr_indexed *)NULL)->slot[0]);
 }
 
-bool lgr_index_add(struct lgr_object *object, const struct lgr_image *image)
+bool lgr_index_add(struct lgr_object *object, const struct lgr_loaded *image)
 {
 	struct adding a = { .image = image, .owner = object->slot };
 	uint32_t n = 0;

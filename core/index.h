@@ -84,14 +84,14 @@ static inline const struct lgr_indexed *lgr_indexed_of(const struct lgr_object *
 }
 
 /* What of an object is of interest; headers NULL: not readable, so what is protected is not known. */
-struct lgr_image {
+struct lgr_loaded {
 	struct lgr_elf elf;
 	const ElfW(Phdr) *headers;
 	size_t header_count;
 };
 
 /* Takes in the object's slots. False: there is no memory, and nothing is taken in. */
-bool lgr_index_add(struct lgr_object *object, const struct lgr_image *image);
+bool lgr_index_add(struct lgr_object *object, const struct lgr_loaded *image);
 
 /* Marks all slots of an object that is in the index. */
 void lgr_index_mark(const struct lgr_object *object, enum lgr_mark mark, bool on);

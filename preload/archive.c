@@ -103,7 +103,10 @@ static bool begin_manifest(void)
 	atomic_store_explicit(&pid, self, memory_order_relaxed);
 	if (lgr_sys_readlink("/proc/self/exe", scratch, sizeof(scratch)) < 0)
 		*scratch = '\0';
-	return lgr_manifest_begin(self, start_ns, scratch) == 0;
+	if (lgr_manifest_begin(self, start_ns, scratch) < 0)
+		return false;
+	lgr_trim_count(LGR_PAGE, deadline); /* most never take more */
+	return true;
 }
 
 /* ---------------------------------------------------------------------------------- a file's key */
@@ -137,7 +140,7 @@ static enum lgr_stored put(int fd, const char *path, const char *name, struct lg
 	return result;
 }
 
-/* The object's file, wherever it can be had from. */
+/* The object's file, wherever it can be had from, or what the hook of dlopen has made of it. */
 static void find_key(struct lgr_key *key)
 {
 	struct stat st;
@@ -145,18 +148,20 @@ static void find_key(struct lgr_key *key)
 	int fd = by_path ? -1 : lgr_source_open(&now, false, &st);
 	enum lgr_stored result = LGR_STORED;
 	struct lgr_identity file;
+	uint64_t dev, ino;
 
-	if (by_path || fd >= 0) {
-		file = lgr_store_identity(&st);
-		if (!lgr_store_find(&file, true, key)) {
-			if (by_path)
-				fd = lgr_source_open(&now, true, &st);
-			result = fd < 0 ? LGR_STORE_NO_ELF
-					: put(fd, by_path ? now.path : "",
-					      lgr_source_name(now.path), key);
-		}
-	} else {
-		result = LGR_STORE_NO_ELF;
+	if (!by_path && fd < 0) {
+		lgr_source_file(&now, &dev, &ino);
+		if (!lgr_store_recall(dev, ino, key))
+			say(LGR_STORE_NO_ELF, now.path);
+		return;
+	}
+	file = lgr_store_identity(&st);
+	if (!lgr_store_find(&file, true, key)) {
+		if (by_path)
+			fd = lgr_source_open(&now, true, &st);
+		result = fd < 0 ? LGR_STORE_NO_ELF
+				: put(fd, by_path ? now.path : "", lgr_source_name(now.path), key);
 	}
 	if (fd >= 0)
 		lgr_sys_close(fd);
@@ -353,7 +358,7 @@ static const char *open_file(const char *file, const char *path, const struct st
 	const char *copy;
 	int fd;
 
-	if (!lgr_store_find(&identity, false, &key)) {
+	if (!lgr_store_find(&identity, mode & RTLD_NOLOAD, &key)) {
 		if (mode & RTLD_NOLOAD)
 			return file;
 		fd = lgr_sys_openat(path, O_RDONLY | O_NONBLOCK, 0);
@@ -366,7 +371,8 @@ static const char *open_file(const char *file, const char *path, const struct st
 	}
 	if (!opens || !*key.text)
 		return file;
-	copy = lgr_opening_path(path, &identity, &key, !(mode & RTLD_NOLOAD));
+	copy = lgr_opening_path(path, lgr_source_name(path), &identity, &key,
+				!(mode & RTLD_NOLOAD));
 	return copy ? copy : file;
 }
 

@@ -6,7 +6,7 @@
  */
 #include "calls.h"
 
-#include "image.h"
+#include "loaded.h"
 #include "text.h"
 
 #ifdef __x86_64__
@@ -58,9 +58,9 @@ static bool leads_to(uintptr_t at, uintptr_t lo, uintptr_t target, uintptr_t *re
 void lgr_calls_each(const struct lgr_object *object, uintptr_t target,
 		    bool (*visit)(void *arg, uintptr_t at), void *arg)
 {
-	struct lgr_image image;
+	struct lgr_loaded image;
 
-	lgr_image_of(object, &image);
+	lgr_loaded_of(object, &image);
 	for (size_t i = 0; i < image.header_count; i++) {
 		const ElfW(Phdr) *h = &image.headers[i];
 		uintptr_t lo = image.elf.load + h->p_vaddr, at;

@@ -14,9 +14,9 @@
 
 static struct lgr_known own[OWN] LGR_BIG;
 
-static uint64_t mixed(const struct lgr_identity *f)
+static uint64_t mixed(uint64_t dev, uint64_t ino)
 {
-	uint64_t x = (f->ino + f->dev * 31) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t x = (ino + dev * 31) * UINT64_C(0x9e3779b97f4a7c15);
 
 	return x ^ x >> 29;
 }
@@ -38,21 +38,16 @@ static uint64_t check_of(const struct lgr_known *record)
 
 /* ------------------------------------------------------------------------------------- for everybody */
 
-static int open_shared(int flags)
-{
-	static char path[LGR_STORE_PATH] LGR_BIG;
-
-	return lgr_sys_openat(lgr_store_path(path, "known", "", NULL), flags, 0600);
-}
+static char path[LGR_STORE_PATH] LGR_BIG;
 
 static uint64_t place_of(const struct lgr_identity *file)
 {
-	return mixed(file) / OWN % SHARED * sizeof(struct lgr_known);
+	return mixed(file->dev, file->ino) / OWN % SHARED * sizeof(struct lgr_known);
 }
 
 static bool read_shared(const struct lgr_identity *file, struct lgr_known *record)
 {
-	int fd = open_shared(O_RDONLY);
+	int fd = lgr_sys_openat(lgr_store_path(path, "known", "", NULL), O_RDONLY, 0);
 	bool found;
 
 	if (fd < 0)
@@ -73,7 +68,7 @@ static void write_shared(const struct lgr_known *record)
 
 	if (SHARED * sizeof(copy) > lgr_sys_file_limit())
 		return;
-	fd = open_shared(O_WRONLY | O_CREAT);
+	fd = lgr_store_write(lgr_store_path(path, "known", "", NULL), O_WRONLY | O_CREAT, 0600);
 	if (fd < 0)
 		return;
 	copy.seen_ns = 0;
@@ -86,7 +81,7 @@ static void write_shared(const struct lgr_known *record)
 
 struct lgr_known *lgr_known_find(const struct lgr_identity *file)
 {
-	struct lgr_known *mine = &own[mixed(file) % OWN], found;
+	struct lgr_known *mine = &own[mixed(file->dev, file->ino) % OWN], found;
 
 	if (same_file(&mine->file, file))
 		return mine;
@@ -96,9 +91,16 @@ struct lgr_known *lgr_known_find(const struct lgr_identity *file)
 	return mine;
 }
 
+struct lgr_known *lgr_known_recall(uint64_t dev, uint64_t ino)
+{
+	struct lgr_known *mine = &own[mixed(dev, ino) % OWN];
+
+	return mine->file.ino == ino && mine->file.dev == dev ? mine : NULL;
+}
+
 void lgr_known_add(const struct lgr_known *record)
 {
-	own[mixed(&record->file) % OWN] = *record;
+	own[mixed(record->file.dev, record->file.ino) % OWN] = *record;
 	if (!record->fresh && !record->absent)
 		write_shared(record);
 }

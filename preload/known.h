@@ -26,6 +26,9 @@ struct lgr_known {
 /* The process's record of the file; the shared one is taken over. NULL: none. */
 struct lgr_known *lgr_known_find(const struct lgr_identity *file);
 
+/* The last one of that file, whatever it was like then: for one that nothing can be asked about any more. */
+struct lgr_known *lgr_known_recall(uint64_t dev, uint64_t ino);
+
 /* Notes the record in the process and, unless it is fresh or absent, for all. */
 void lgr_known_add(const struct lgr_known *record);
 

@@ -29,7 +29,7 @@ static int append(const struct lgr_text *line, int flags)
 
 	if (end > lgr_sys_file_limit()) /* the kernel would send SIGXFSZ, which kills */
 		return -EFBIG;
-	fd = lgr_sys_openat(path, O_WRONLY | O_APPEND | flags, 0600);
+	fd = lgr_store_write(path, O_WRONLY | O_APPEND | flags, 0600);
 	if (fd < 0)
 		return fd;
 	n = lgr_sys_write(fd, line->at, line->len);

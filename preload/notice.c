@@ -15,7 +15,7 @@
 #include "detach.h"
 #include "fields.h"
 #include "hold.h"
-#include "image.h"
+#include "loaded.h"
 #include "loader.h"
 #include "lock.h"
 #include "log.h"
@@ -173,7 +173,7 @@ static void add(struct link_map *map, uint32_t namespace)
 		load.flags |= LGR_FL_NAMESPACE;
 	if (map == lgr_libc.head) {
 		load.flags |= LGR_FL_MAIN;
-		load.headers = lgr_image_program(&load.header_count);
+		load.headers = lgr_loaded_program(&load.header_count);
 		load.path = lgr_log_exe();
 	} else {
 		/* The loader keeps what dlopen was given, which may be relative; the vDSO's name is
@@ -260,7 +260,7 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 		return 1; /* a signal handler inside a walk: the next look will do */
 	if (seen.first) {
 		/* The first object is the program. */
-		lgr_image_of_program(info->dlpi_phdr, info->dlpi_phnum);
+		lgr_loaded_note_program(info->dlpi_phdr, info->dlpi_phnum);
 	}
 	/* With several namespaces subs is no count of removals any more: dl_iterate_phdr counts a
 	 * namespace's objects once for each of them. It still changes with every removal. */

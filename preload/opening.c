@@ -10,7 +10,6 @@
 #include "fields.h"
 #include "lock.h"
 #include "log.h"
-#include "path.h"
 #include "registry.h"
 #include "sys.h"
 #include "text.h"
@@ -89,6 +88,21 @@ static const char *behind_key(const char *path, const char *key)
 	return path ? lgr_after(path, "/") : NULL;
 }
 
+/*
+ * What was there at the start was noted before it was known where the loader has its note. It is never
+ * unloaded, so the note can be read.
+ */
+static bool is_of_file(const struct lgr_object *object, const struct lgr_identity *file)
+{
+	const uint64_t *id = lgr_field_at(lgr_map_of(object), LGR_FIELD_FILE);
+
+	if (object->namespace)
+		return false;
+	if (lgr_is(object, LGR_FL_STARTUP))
+		return id[0] == file->dev && id[1] == file->ino;
+	return object->file.dev == file->dev && object->file.ino == file->ino;
+}
+
 /* Is anything loaded from the copy, or from the very file? Not known: yes. */
 static bool is_loaded(const char *key, const struct lgr_identity *file)
 {
@@ -99,8 +113,7 @@ static bool is_loaded(const char *key, const struct lgr_identity *file)
 		return true;
 	while (!loaded && (object = lgr_registry_next(object)))
 		loaded = key ? behind_key(lgr_path_of(object), key) != NULL
-			     : !object->namespace && object->file.ino == file->ino &&
-					 object->file.dev == file->dev;
+			     : is_of_file(object, file);
 	lgr_unlock(&lgr_lock_registry);
 	return loaded;
 }
@@ -127,8 +140,8 @@ static bool may_execute(const char *copy)
 	return page;
 }
 
-/* By which the copy ends like a library; there, at least since this one was archived. */
-static const char *write_copy(const char *key, const char *path)
+/* As a rule it has the name since the file was archived. */
+static const char *write_copy(const char *key, const char *wanted)
 {
 	static char copy[LGR_STORE_PATH] LGR_BIG, name[LGR_KEY_MAX + 16] LGR_BIG;
 	struct lgr_text t;
@@ -137,26 +150,29 @@ static const char *write_copy(const char *key, const char *path)
 	lgr_text_init(&t, name, sizeof(name));
 	lgr_text_add(&t, "objects/");
 	lgr_text_add(&t, key);
-	lgr_store_path(copy, name, "/", lgr_path_base(path));
+	lgr_store_path(copy, name, "/", wanted);
+	if (!*wanted)
+		return NULL;
 	if (lgr_sys_stat(AT_FDCWD, copy, &st) == 0)
 		return copy;
-	lgr_store_name(key, lgr_path_base(path));
+	lgr_store_name(key, wanted);
 	return lgr_sys_stat(AT_FDCWD, copy, &st) == 0 ? copy : NULL;
 }
 
-const char *lgr_opening_path(const char *path, const struct lgr_identity *file,
+const char *lgr_opening_path(const char *path, const char *name, const struct lgr_identity *file,
 			     const struct lgr_key *key, bool loads)
 {
 	struct opened *one = find(key->text);
 	const char *copy;
 
-	if (one && lgr_same(&one->file, file, sizeof(*file)))
+	/* The very file, with the same content: the same library, also if it was rewritten. */
+	if (one && one->file.dev == file->dev && one->file.ino == file->ino)
 		return one->copy;
 	/* What is loaded from where is told by the loader's note of each object's file. */
 	if (!loads || key->relative || !lgr_field_known(LGR_FIELD_FILE) || is_loaded(NULL, file) ||
 	    is_loaded(key->text, NULL))
 		return NULL;
-	copy = write_copy(key->text, path);
+	copy = write_copy(key->text, name);
 	if (!copy || !may_execute(copy))
 		return NULL;
 	one = set(one, key->text, copy, path, file);

@@ -7,7 +7,7 @@
 #include "override.h"
 
 #include "environment.h"
-#include "image.h"
+#include "loaded.h"
 #include "redirect.h"
 #include "registry.h"
 #include "scope.h"
@@ -63,7 +63,7 @@ static bool counts(const struct lgr_elf *elf, uint32_t i)
 void lgr_override(struct lgr_object *object)
 {
 	static char buffer[512] LGR_BIG;
-	struct lgr_image image;
+	struct lgr_loaded image;
 	struct linger_redirect *made;
 	struct lgr_text why;
 	uint32_t n;
@@ -72,7 +72,7 @@ void lgr_override(struct lgr_object *object)
 	    !lgr_glob(lgr_settings.of[LGR_SET_OVERRIDE].text, lgr_path_of(object)) ||
 	    !is_global(object) || !lgr_redirect_index())
 		return;
-	lgr_image_of(object, &image);
+	lgr_loaded_of(object, &image);
 	n = lgr_elf_symbols(&image.elf);
 	for (uint32_t i = 1; i < n; i++) {
 		const ElfW(Sym) *s = &image.elf.symbols[i];

@@ -8,7 +8,7 @@
 
 #include <sys/uio.h>
 
-#include "image.h"
+#include "loaded.h"
 #include "sys.h"
 
 /*
@@ -43,9 +43,9 @@ void lgr_window_close(const struct lgr_window *w)
 
 int lgr_patch_protection(const struct lgr_object *object, uintptr_t at)
 {
-	struct lgr_image image;
+	struct lgr_loaded image;
 
-	lgr_image_of(object, &image);
+	lgr_loaded_of(object, &image);
 	for (size_t i = 0; i < image.header_count; i++) {
 		const ElfW(Phdr) *h = &image.headers[i];
 

@@ -12,6 +12,7 @@
 
 #include <linux/futex.h>
 
+#include "environment.h"
 #include "log.h"
 #include "real.h"
 #include "settings.h"
@@ -315,14 +316,15 @@ static void find_all(void)
 	lgr_fields_publish(LGR_FIELD_SCOPE, lgr_field_known(LGR_FIELD_NEEDS) ? scope : 0);
 	lgr_fields_publish(LGR_FIELD_SCOPES,
 			   lgr_fields_only(is_scopes, &lgr_region.field[LGR_FIELD_SCOPE]));
+	if (lgr_region.policy != LGR_POLICY_OFF || lgr_settings.of[LGR_SET_ARCHIVE].given)
+		lgr_fields_publish(LGR_FIELD_FILE, lgr_sys_file(lgr_libc.libc->l_name, &file) == 0
+							   ? lgr_fields_only(is_file, &file)
+							   : 0);
 	if (lgr_region.policy == LGR_POLICY_OFF)
 		return;
 	lgr_fields_publish(LGR_FIELD_HOLDS, try_often(find_holds));
 	lgr_fields_publish(LGR_FIELD_NODELETE, try_often(find_nodelete));
 	lgr_fields_publish(LGR_FIELD_BOUND, find_bound(lgr_region.field[LGR_FIELD_NEEDS]));
-	lgr_fields_publish(LGR_FIELD_FILE, lgr_sys_file(lgr_libc.libc->l_name, &file) == 0
-						   ? lgr_fields_only(is_file, &file)
-						   : 0);
 	lgr_region.holding = lgr_field_known(LGR_FIELD_HANDLES) && lgr_field_known(LGR_FIELD_HOLDS);
 	if (lgr_region.holding)
 		return;

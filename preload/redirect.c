@@ -10,7 +10,7 @@
 #include "fields.h"
 #include "group.h"
 #include "host.h"
-#include "image.h"
+#include "loaded.h"
 #include "loader.h"
 #include "lock.h"
 #include "log.h"
@@ -94,12 +94,12 @@ static bool is_live(const struct lgr_object *object)
 
 static bool index_object(struct lgr_object *object)
 {
-	struct lgr_image image;
+	struct lgr_loaded image;
 
 	if (object->slots || lgr_is(object, LGR_FL_VDSO) || object->map == (uintptr_t)lgr_libc.self)
 		return true;
-	lgr_image_of(object, &image);
-	return lgr_image_is_untouchable(object, &image.elf) || lgr_index_add(object, &image);
+	lgr_loaded_of(object, &image);
+	return lgr_loaded_is_untouchable(object, &image.elf) || lgr_index_add(object, &image);
 }
 
 bool lgr_redirect_index(void)
@@ -129,7 +129,7 @@ static int check_symbol(const struct lgr_object *object, const struct lgr_elf *e
 	const struct lgr_name *known = lgr_index_find(name);
 
 	lgr_text_add(why, name);
-	if (lgr_image_is_untouchable(object, elf) ||
+	if (lgr_loaded_is_untouchable(object, elf) ||
 	    (object->map == (uintptr_t)lgr_libc.self && lgr_real_is_needed(name))) {
 		lgr_text_add(why, " cannot be redirected: it is defined by ");
 		lgr_text_add(why, lgr_path_of(object));
@@ -308,11 +308,11 @@ static int resolve_by_name(struct linger_redirect *r, struct lgr_text *why)
 static int resolve_by_address(struct linger_redirect *r, struct lgr_text *why)
 {
 	struct lgr_object *object = object_at((const void *)r->address);
-	struct lgr_image image;
+	struct lgr_loaded image;
 	int error = -ENOENT;
 
 	if (object) {
-		lgr_image_of(object, &image);
+		lgr_loaded_of(object, &image);
 		error = lgr_elf_at(&image.elf, r->address, 0) ? 0 : -ENOENT;
 	}
 	if (error) {
@@ -375,12 +375,12 @@ static bool is_namesake(const struct linger_redirect *r)
 {
 	const struct lgr_wanted wanted = { .name = r->name ? r->name->text : "",
 					   .hash = r->name ? r->name->hash : 0 };
-	struct lgr_image image;
+	struct lgr_loaded image;
 	uint32_t symbol;
 
 	if (!r->name || !r->module.object)
 		return false;
-	lgr_image_of(r->module.object, &image);
+	lgr_loaded_of(r->module.object, &image);
 	symbol = lgr_elf_lookup(&image.elf, &wanted);
 	return symbol && lgr_elf_address(&image.elf, &image.elf.symbols[symbol]) == r->replacement;
 }

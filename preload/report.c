@@ -6,7 +6,7 @@
  */
 #include "arena.h"
 #include "calls.h"
-#include "image.h"
+#include "loaded.h"
 #include "keep.h"
 #include "lock.h"
 #include "pages.h"
@@ -192,11 +192,11 @@ static bool tell_slot(void *arg, const struct lgr_slot *slot)
 static bool find(const void *inside, struct lgr_elf *ret, uint64_t *ret_id)
 {
 	struct lgr_object *object = lgr_registry_object(lgr_pages_find((uintptr_t)inside));
-	struct lgr_image image;
+	struct lgr_loaded image;
 
 	if (!object)
 		return false;
-	lgr_image_of(object, &image);
+	lgr_loaded_of(object, &image);
 	*ret = image.elf;
 	*ret_id = object->id;
 	return true;

@@ -6,8 +6,6 @@
  */
 #include "source.h"
 
-#include <sys/sysmacros.h>
-
 #include "path.h"
 #include "registry.h"
 #include "sys.h"
@@ -42,10 +40,22 @@ void lgr_source_fill(struct lgr_source *source, const struct lgr_object *object)
 	lgr_text_add(&t, lgr_path_of(object));
 }
 
+/* A device's number as stat(2) has it: the low bits of the minor number, the major one, the rest. */
+static uint64_t device_of(const struct lgr_mapping *m)
+{
+	return (m->minor & 0xff) | (uint64_t)(m->major & 0xfff) << 8 |
+	       (uint64_t)(m->minor & ~0xffu) << 12 | (uint64_t)(m->major & ~0xfffu) << 32;
+}
+
 static bool is_mapped(const struct lgr_source *s, const struct stat *st)
 {
-	return s->first.inode == st->st_ino && s->first.major == major(st->st_dev) &&
-	       s->first.minor == minor(st->st_dev);
+	return s->first.inode == st->st_ino && device_of(&s->first) == st->st_dev;
+}
+
+void lgr_source_file(const struct lgr_source *s, uint64_t *ret_dev, uint64_t *ret_ino)
+{
+	*ret_dev = s->ino ? s->dev : device_of(&s->first);
+	*ret_ino = s->ino ? s->ino : s->first.inode;
 }
 
 /*

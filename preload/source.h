@@ -39,6 +39,9 @@ bool lgr_source_stat(const struct lgr_source *source, struct stat *ret_st);
  */
 int lgr_source_open(const struct lgr_source *source, bool by_path, struct stat *ret_st);
 
+/* Device and inode of that file as stat(2) had them, as far as is known; inode 0: not at all. */
+void lgr_source_file(const struct lgr_source *source, uint64_t *ret_dev, uint64_t *ret_ino);
+
 /* What the file is called: for a memfd, its name with ".so" behind it. Lives until the next call. */
 const char *lgr_source_name(const char *path);
 

@@ -51,6 +51,17 @@ char *lgr_store_path(char buffer[LGR_STORE_PATH], const char *a, const char *b, 
 	return buffer;
 }
 
+int lgr_store_write(const char *path, int flags, unsigned mode)
+{
+	int fd = lgr_sys_openat(path, flags, mode), low = fd;
+
+	if (fd < 0 || fd > 2)
+		return fd;
+	fd = lgr_sys_dup_from(low, 3);
+	lgr_sys_close(low);
+	return fd;
+}
+
 /* The part before the dash, or all of it, is what profilers know the object by. */
 void lgr_store_link_name(const char *key, char *buffer, size_t size)
 {
@@ -181,6 +192,16 @@ bool lgr_store_find(const struct lgr_identity *file, bool fresh, struct lgr_key 
 	return true;
 }
 
+bool lgr_store_recall(uint64_t dev, uint64_t ino, struct lgr_key *ret)
+{
+	const struct lgr_known *known = ino ? lgr_known_recall(dev, ino) : NULL;
+
+	if (!known || known->absent)
+		return false;
+	*ret = known->key;
+	return true;
+}
+
 /* --------------------------------------------------------------------------------------- archiving */
 
 static uint32_t unique;
@@ -240,8 +261,8 @@ static enum lgr_stored make_elf(const struct lgr_wish *wish, const struct stat *
 	int fd = -1;
 
 	if (!link_file(wish, st)) {
-		fd = lgr_sys_openat(lgr_store_path(to, making.folder, "/elf", NULL),
-				    O_RDWR | O_CREAT | O_EXCL, 0500);
+		fd = lgr_store_write(lgr_store_path(to, making.folder, "/elf", NULL),
+				     O_RDWR | O_CREAT | O_EXCL, 0500);
 		if (fd < 0)
 			return LGR_STORE_BROKEN;
 	}
@@ -265,7 +286,7 @@ static void make_debug(const struct lgr_wish *wish, int fd, bool check)
 	int out;
 
 	lgr_store_path(to, making.folder, "/debug", NULL);
-	out = lgr_sys_openat(to, O_RDWR | O_CREAT | O_EXCL, 0400);
+	out = lgr_store_write(to, O_RDWR | O_CREAT | O_EXCL, 0400);
 	if (out < 0)
 		return;
 	if (lgr_sys_stat(fd, "", &st) == 0 && S_ISREG(st.st_mode))

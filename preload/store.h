@@ -44,6 +44,12 @@ int lgr_store_open(const char *dir);
 /* Writes DIR/abc to buffer. c may be NULL. Returns buffer. */
 char *lgr_store_path(char buffer[LGR_STORE_PATH], const char *a, const char *b, const char *c);
 
+/*
+ * Opens a file in DIR for writing; close-on-exec. Never as standard input, output or error, which a
+ * program may have closed and write to all the same. Returns a descriptor or a negative errno.
+ */
+int lgr_store_write(const char *path, int flags, unsigned mode);
+
 /* How a file is known again without reading it. */
 struct lgr_identity {
 	uint64_t dev, ino, size;
@@ -64,6 +70,9 @@ enum lgr_stored {
  * times telling, will do: it has just been archived for this load.
  */
 bool lgr_store_find(const struct lgr_identity *file, bool fresh, struct lgr_key *ret);
+
+/* The same for a file that cannot be had any more, but was archived by this process before it was loaded. */
+bool lgr_store_recall(uint64_t dev, uint64_t ino, struct lgr_key *ret);
 
 /* What is to be archived, and how. */
 struct lgr_wish {

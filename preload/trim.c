@@ -205,7 +205,7 @@ void lgr_trim_count(uint64_t bytes, uint64_t deadline)
 	int fd;
 
 	uncounted += bytes;
-	fd = lgr_sys_openat(lgr_store_path(path, "used", "", NULL), O_RDWR | O_CREAT, 0600);
+	fd = lgr_store_write(lgr_store_path(path, "used", "", NULL), O_RDWR | O_CREAT, 0600);
 	if (fd < 0)
 		return;
 	if (lgr_sys_flock(fd, LOCK_EX | LOCK_NB) == 0) {

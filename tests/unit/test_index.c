@@ -41,7 +41,7 @@ static struct lgr_object *make(uintptr_t n)
 {
 	struct link_map *map = map_of("libcmocka");
 	struct lgr_load load = { .map = n, .serial = n, .path = "/x" };
-	struct lgr_image image = { 0 };
+	struct lgr_loaded image = { 0 };
 	static unsigned char page[4096] __attribute__((aligned(4096)));
 	struct lgr_object *object;
 
