@@ -49,6 +49,8 @@ static void scan_notes(struct file *f, uint64_t at, uint64_t size)
 			return;
 		if (h->n_type == NT_GNU_BUILD_ID && h->n_namesz == 4 &&
 		    lgr_same(notes + i, "GNU", 4)) {
+			if (h->n_descsz < LGR_BUILD_ID_MIN)
+				return;
 			f->image->build_id_len = lgr_min(h->n_descsz, LGR_BUILD_ID_MAX);
 			lgr_copy(f->image->build_id, notes + i + name, f->image->build_id_len);
 			return;

@@ -15,6 +15,8 @@
 
 #include "base.h"
 
+/* A shorter one names no file: .build-id/xx/yyyy. A longer one is cut. */
+#define LGR_BUILD_ID_MIN 2u
 #define LGR_BUILD_ID_MAX 32u
 
 struct lgr_image {

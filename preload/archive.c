@@ -22,6 +22,7 @@
 #include "opening.h"
 #include "pages.h"
 #include "path.h"
+#include "publish.h"
 #include "region.h"
 #include "registry.h"
 #include "source.h"
@@ -41,6 +42,12 @@ static uint64_t start_ns;	/* of that process */
 static bool inherited;		/* what is loaded was there when it began */
 static uint64_t deadline;	/* CLOCK_MONOTONIC, for who is busy */
 static __thread uint64_t spent; /* ns, in the call that is under way */
+
+/* What the hook of this very call has archived. */
+static __thread struct {
+	uint64_t dev, ino; /* ino 0: nothing */
+	struct lgr_key key;
+} hooked;
 
 /* The object that is looked at, as it was under the lock. */
 static struct lgr_source now LGR_BIG;
@@ -68,11 +75,21 @@ static bool is_sandboxed(void)
 	return is_new;
 }
 
-static uint64_t began_ns; /* for who is busy */
+static uint64_t began_ns; /* for who is busy; 0: nothing has taken time yet */
+
+static uint64_t begin_clock(void)
+{
+	if (!began_ns) {
+		began_ns = lgr_sys_clock(CLOCK_MONOTONIC);
+		deadline = began_ns + BUDGET - lgr_min(spent, BUDGET);
+	}
+	return began_ns;
+}
 
 static void leave(void)
 {
-	spent += lgr_sys_clock(CLOCK_MONOTONIC) - began_ns;
+	if (began_ns)
+		spent += lgr_sys_clock(CLOCK_MONOTONIC) - began_ns;
 	atomic_store_explicit(&busy, false, memory_order_release);
 }
 
@@ -81,8 +98,7 @@ static bool enter(void)
 {
 	if (atomic_exchange_explicit(&busy, true, memory_order_acquire))
 		return false;
-	began_ns = lgr_sys_clock(CLOCK_MONOTONIC);
-	deadline = began_ns + BUDGET - lgr_min(spent, BUDGET);
+	began_ns = 0;
 	if (!is_sandboxed())
 		return true;
 	leave();
@@ -105,6 +121,7 @@ static bool begin_manifest(void)
 		*scratch = '\0';
 	if (lgr_manifest_begin(self, start_ns, scratch) < 0)
 		return false;
+	begin_clock();
 	lgr_trim_count(LGR_PAGE, deadline); /* most never take more */
 	return true;
 }
@@ -129,12 +146,13 @@ static enum lgr_stored put(int fd, const char *path, const char *name, struct lg
 		.path = path,
 		.name = name,
 		.link = lgr_settings.of[LGR_SET_ARCHIVE_MODE].number == LINK,
-		.deadline = deadline,
 	};
 	enum lgr_stored result;
 	uint64_t bytes;
 
-	result = lgr_store_put(&wish, ret, &bytes);
+	begin_clock();
+	wish.deadline = deadline;
+	result = lgr_publish(&wish, ret, &bytes);
 	atomic_fetch_add_explicit(&lgr_region.counter[LGR_N_ARCHIVED_BYTES], bytes,
 				  memory_order_relaxed);
 	return result;
@@ -191,6 +209,10 @@ static const char *settle(struct lgr_key *key)
 	*key = now.key;
 	if (*key->text || lgr_path_is_systems(now.path))
 		return now.path;
+	if (now.ino && hooked.ino == now.ino && hooked.dev == now.dev) {
+		*key = hooked.key;
+		return now.path;
+	}
 	find_key(key);
 	if (*key->text && !is_key_of_object(key)) {
 		*key->text = '\0';
@@ -313,7 +335,7 @@ static bool list_all(void)
 		return true;
 	}
 	while (take_next(&done))
-		if (!list(inherited ? start_ns : began_ns))
+		if (!list(inherited ? start_ns : begin_clock()))
 			return true;
 	inherited = false;
 	return done;
@@ -332,7 +354,7 @@ void lgr_archive_look(bool call)
 	if (!atomic_load_explicit(&on, memory_order_relaxed))
 		return;
 	if (call)
-		spent = 0;
+		spent = hooked.ino = 0;
 	/* What another thread brings while this one is at it is left to this one. */
 	while (done && is_new() && atomic_load_explicit(&on, memory_order_relaxed) && enter()) {
 		done = list_all();
@@ -349,9 +371,10 @@ void lgr_archive_end(void)
 /* ---------------------------------------------------------------------------------------- opening */
 
 /* What the loader is to open: path is file, made absolute. */
-static const char *open_file(const char *file, const char *path, const struct stat *st, int mode)
+static const char *open_file(const char *file, const char *path, const struct stat *st, int mode,
+			     bool replaces)
 {
-	bool opens = lgr_settings.of[LGR_SET_ARCHIVE_MODE].number == OPEN;
+	bool opens = replaces && lgr_settings.of[LGR_SET_ARCHIVE_MODE].number == OPEN;
 	struct lgr_identity identity = lgr_store_identity(st);
 	enum lgr_stored result;
 	struct lgr_key key;
@@ -369,6 +392,9 @@ static const char *open_file(const char *file, const char *path, const struct st
 		if (result != LGR_STORE_NO_ELF) /* the loader will say so */
 			say(result, path);
 	}
+	hooked.dev = identity.dev;
+	hooked.ino = identity.ino;
+	hooked.key = key;
 	if (!opens || !*key.text)
 		return file;
 	copy = lgr_opening_path(path, lgr_source_name(path), &identity, &key,
@@ -376,7 +402,7 @@ static const char *open_file(const char *file, const char *path, const struct st
 	return copy ? copy : file;
 }
 
-const char *lgr_archive_before_open(const char *file, int mode)
+const char *lgr_archive_before_open(const char *file, int mode, bool replaces)
 {
 	static char path[LGR_STORE_PATH] LGR_BIG;
 	struct stat st;
@@ -387,7 +413,7 @@ const char *lgr_archive_before_open(const char *file, int mode)
 		return file;
 	if (begin_manifest() && lgr_path_absolute(file, path, sizeof(path)) &&
 	    !lgr_path_is_systems(path))
-		file = open_file(file, path, &st, mode);
+		file = open_file(file, path, &st, mode, replaces);
 	leave();
 	return file;
 }

@@ -31,10 +31,10 @@ void lgr_archive_look(bool call);
 void lgr_archive_end(void);
 
 /*
- * In the hook of dlopen: archives what is about to be opened. Returns what the loader is to open: file
- * itself but in archive_mode:open. mode: dlopen's. Same conditions.
+ * In the hooks of dlopen and dlmopen: archives what is about to be opened. Returns what the loader is to
+ * open: file itself, but in archive_mode:open where replaces. mode: dlopen's. Same conditions.
  */
-const char *lgr_archive_before_open(const char *file, int mode);
+const char *lgr_archive_before_open(const char *file, int mode, bool replaces);
 
 /* The object's pages are another file's now; the object is gone. The caller holds lgr_lock_registry. */
 void lgr_archive_moved(const struct lgr_object *object);

@@ -15,7 +15,8 @@
 #include "sys.h"
 #include "text.h"
 
-#define CHUNK ((size_t)128 << 10)
+/* What is not larger is always copied, however late it is: it takes 0.3 ms. */
+#define CHUNK ((size_t)512 << 10)
 
 /*
  * What takes 50 ms with all of it in the page cache: what is larger is not begun. Of a copy that shares
@@ -75,7 +76,7 @@ static enum lgr_copied pass(int from, int to, uint64_t size, bool crc, uint64_t 
 		if (to >= 0 && !write_all(to, (size_t)n, ret->size))
 			return LGR_COPY_UNWRITTEN;
 		ret->size += (uint64_t)n;
-		if (lgr_sys_clock(CLOCK_MONOTONIC) > deadline)
+		if (ret->size < size && lgr_sys_clock(CLOCK_MONOTONIC) > deadline)
 			return LGR_COPY_SLOW;
 	}
 	lgr_hash_end(&hash, ret->hash);

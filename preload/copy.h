@@ -23,7 +23,7 @@ struct lgr_content {
  * Shares the blocks where the file system can (FICLONE): then only reading takes time. Else what is
  * larger than could be copied in time is not begun.
  * @to: negative: nothing is written.
- * @deadline: CLOCK_MONOTONIC; past it, it gives up.
+ * @deadline: CLOCK_MONOTONIC; past it, it gives up, unless half a MiB is all there is.
  *
  * The caller is the one thread that archives. Raw system calls.
  */

@@ -21,7 +21,7 @@ static bool write_place(int place, const struct lgr_image *image, const char *pa
 	size_t folder = (size_t)(lgr_path_base(path) - path);
 
 	if (place == BY_BUILD_ID) {
-		if (image->build_id_len < 2)
+		if (!image->build_id_len)
 			return false;
 		lgr_text_add(t, GLOBAL "/.build-id/");
 		lgr_text_add_bytes(t, image->build_id, 1);

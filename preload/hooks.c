@@ -79,7 +79,7 @@ const char *lgr_before_dlopen(const char *file, int mode, long unused, const uin
 		return file;
 	lgr_count(LGR_N_CALLS_DLOPEN);
 	log_open(LGR_EV_CALL_DLOPEN, (uint64_t)(uint32_t)mode, file);
-	file = lgr_archive_before_open(file, mode);
+	file = lgr_archive_before_open(file, mode, true);
 	lgr_keep_before_open(file, frame);
 	lgr_load_begins(frame, mode & RTLD_GLOBAL);
 	return file;
@@ -92,6 +92,7 @@ Lmid_t lgr_before_dlmopen(Lmid_t ns, const char *file, int mode, const uintptr_t
 		return ns;
 	lgr_count(LGR_N_CALLS_DLMOPEN);
 	log_open(LGR_EV_CALL_DLMOPEN, (uint64_t)ns, file);
+	lgr_archive_before_open(file, mode, false);
 	lgr_keep_before_open(NULL, frame);
 	lgr_load_begins(frame, false);
 	return ns;

@@ -103,7 +103,7 @@ static bool take(struct wanted *wanted, const struct lgr_mapping *m)
 	wanted->full = wanted->n == wanted->max;
 	if (!wanted->full)
 		wanted->to[wanted->n++] = *m;
-	return !wanted->full;
+	return !wanted->full && m->hi < wanted->hi;
 }
 
 static bool take_line(void *arg, const char *line)

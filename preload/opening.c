@@ -155,7 +155,7 @@ static const char *write_copy(const char *key, const char *wanted)
 		return NULL;
 	if (lgr_sys_stat(AT_FDCWD, copy, &st) == 0)
 		return copy;
-	lgr_store_name(key, wanted);
+	lgr_store_name("objects/", key, wanted);
 	return lgr_sys_stat(AT_FDCWD, copy, &st) == 0 ? copy : NULL;
 }
 

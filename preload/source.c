@@ -6,14 +6,64 @@
  */
 #include "source.h"
 
+#include "lock.h"
 #include "path.h"
 #include "registry.h"
 #include "sys.h"
 #include "text.h"
 
 #define DESCRIPTORS 256 /* of the program's own are looked at */
+#define PLAIN 4
+#define OVERLAYFS 0x794c7630u /* linux/magic.h */
 
 static char buffer[4096] LGR_BIG;
+
+/* A device's number as stat(2) has it: the low bits of the minor number, the major one, the rest. */
+static uint64_t device_of(const struct lgr_mapping *m)
+{
+	return (m->minor & 0xff) | (uint64_t)(m->major & 0xfff) << 8 |
+	       (uint64_t)(m->minor & ~0xffu) << 12 | (uint64_t)(m->major & ~0xfffu) << 32;
+}
+
+/*
+ * stat(2) and the maps may speak of one file differently: btrfs and overlayfs have devices, and the
+ * latter inodes, of their own in stat. A device on which they were seen to say the same is asked for
+ * in the maps no more, which saves 5 us of 25.
+ */
+static uint64_t plain[PLAIN];
+
+static bool is_plain(uint64_t device)
+{
+	for (int i = 0; i < PLAIN; i++)
+		if (plain[i] == device)
+			return device;
+	return false;
+}
+
+static void learn(const struct lgr_source *s)
+{
+	static uint32_t next;
+	uint64_t fs[16]; /* struct statfs begins with the type */
+
+	if (!s->ino || s->first.inode != s->ino || device_of(&s->first) != s->dev ||
+	    lgr_syscall(__NR_statfs, (long)s->path, (long)fs, 0, 0, 0, 0) < 0 || fs[0] == OVERLAYFS)
+		return;
+	plain[next++ % PLAIN] = s->dev;
+}
+
+/* Not for an object whose pages were moved to another file. */
+static void fill_mapping(struct lgr_source *s)
+{
+	s->first = (struct lgr_mapping){ .inode = 0 };
+	if (s->ino && is_plain(s->dev) && !(s->flags & LGR_FL_DETACHED)) {
+		s->first.inode = s->ino;
+		s->first.major = (uint32_t)(s->dev >> 8 & 0xfff) |
+				 (uint32_t)(s->dev >> 32 & ~0xfffu);
+		s->first.minor = (uint32_t)(s->dev & 0xff) | (uint32_t)(s->dev >> 12 & ~0xffu);
+	} else if (lgr_maps_read(s->lo, s->lo + LGR_PAGE, &s->first, 1) == 1) {
+		learn(s);
+	}
+}
 
 void lgr_source_fill(struct lgr_source *source, const struct lgr_object *object)
 {
@@ -27,9 +77,10 @@ void lgr_source_fill(struct lgr_source *source, const struct lgr_object *object)
 	source->dev = object->file.dev;
 	source->ino = object->file.ino;
 	source->build_id_len = lgr_min((uint32_t)object->build_id_len, LGR_BUILD_ID_MAX);
+	if (source->build_id_len < LGR_BUILD_ID_MIN)
+		source->build_id_len = 0;
 	lgr_copy(source->build_id, object->build_id, source->build_id_len);
-	if (lgr_maps_read(object->lo, object->lo + LGR_PAGE, &source->first, 1) != 1)
-		source->first = (struct lgr_mapping){ .inode = 0 };
+	fill_mapping(source);
 	source->key = (struct lgr_key){ .relative = 0 };
 	if (object->archived)
 		source->key = *(const struct lgr_key *)(uintptr_t)object->archived;
@@ -38,13 +89,6 @@ void lgr_source_fill(struct lgr_source *source, const struct lgr_object *object)
 	    lgr_sys_readlink("/proc/self/exe", source->path, sizeof(source->path)) > 0)
 		return;
 	lgr_text_add(&t, lgr_path_of(object));
-}
-
-/* A device's number as stat(2) has it: the low bits of the minor number, the major one, the rest. */
-static uint64_t device_of(const struct lgr_mapping *m)
-{
-	return (m->minor & 0xff) | (uint64_t)(m->major & 0xfff) << 8 |
-	       (uint64_t)(m->minor & ~0xffu) << 12 | (uint64_t)(m->major & ~0xfffu) << 32;
 }
 
 static bool is_mapped(const struct lgr_source *s, const struct stat *st)
@@ -59,9 +103,8 @@ void lgr_source_file(const struct lgr_source *s, uint64_t *ret_dev, uint64_t *re
 }
 
 /*
- * stat(2) and the maps may speak of one file differently (btrfs and overlayfs have devices, and the
- * latter inodes, of their own in stat). What the loader was told by stat decides, where it is known; else
- * the build-id does.
+ * Where the maps and stat(2) differ, what the loader was told by stat decides, if that is known; else the
+ * build-id does.
  */
 static bool is_loaded(const struct lgr_source *s, int fd, const struct stat *st)
 {
@@ -124,15 +167,21 @@ static int open_descriptor(const struct lgr_source *s, struct stat *ret_st)
 
 static int open_mapping(const struct lgr_source *s, struct stat *ret_st)
 {
+	struct lgr_mapping m;
 	struct lgr_text t;
+	bool mapped;
 
-	if (!s->first.inode)
+	if (!lgr_lock(&lgr_lock_registry))
+		return -1;
+	mapped = lgr_maps_read(s->lo, s->lo + LGR_PAGE, &m, 1) == 1;
+	lgr_unlock(&lgr_lock_registry);
+	if (!mapped || !m.inode)
 		return -1;
 	lgr_text_init(&t, buffer, sizeof(buffer));
 	lgr_text_add(&t, "/proc/self/map_files/");
-	lgr_text_add_hex(&t, s->first.lo);
+	lgr_text_add_hex(&t, m.lo);
 	lgr_text_add(&t, "-");
-	lgr_text_add_hex(&t, s->first.hi);
+	lgr_text_add_hex(&t, m.hi);
 	return open_if_loaded(s, buffer, ret_st);
 }
 

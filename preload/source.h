@@ -19,7 +19,7 @@ struct lgr_source {
 	uint64_t id, lo, hi;
 	uint32_t slot, flags;
 	uint64_t dev, ino;	  /* of its file, as the loader opened it; ino 0: not known */
-	struct lgr_mapping first; /* its first mapping; inode 0: not known */
+	struct lgr_mapping first; /* whose its first page is; inode 0: not known */
 	uint8_t build_id[LGR_BUILD_ID_MAX];
 	uint32_t build_id_len;
 	struct lgr_key key; /* found for it before a fork */

@@ -57,13 +57,6 @@ struct lgr_identity {
 };
 struct lgr_identity lgr_store_identity(const struct stat *st);
 
-enum lgr_stored {
-	LGR_STORED,
-	LGR_STORE_SLOW,	  /* not in time */
-	LGR_STORE_NO_ELF, /* it is no ELF file, or cannot be read */
-	LGR_STORE_BROKEN, /* DIR cannot be written */
-};
-
 /*
  * The key under which the very same file was archived before, if that is there still.
  * @fresh: an answer about a file that was written so lately that it may have changed since, without its
@@ -74,21 +67,17 @@ bool lgr_store_find(const struct lgr_identity *file, bool fresh, struct lgr_key 
 /* The same for a file that cannot be had any more, but was archived by this process before it was loaded. */
 bool lgr_store_recall(uint64_t dev, uint64_t ino, struct lgr_key *ret);
 
-/* What is to be archived, and how. */
-struct lgr_wish {
-	int fd;		   /* the file, open for reading */
-	const char *path;  /* where it lies; "": nowhere */
-	const char *name;  /* what else the copy is to be called */
-	bool link;	   /* a hard link will do */
-	uint64_t deadline; /* CLOCK_MONOTONIC */
-};
+/* Is the copy there, and whole? After a power failure it may be empty. */
+bool lgr_store_has(const char *key, uint64_t size);
 
-/* lgr_store_put - archives the file. ret_bytes: what was copied; 0: it was there. */
-enum lgr_stored lgr_store_put(const struct lgr_wish *wish, struct lgr_key *ret,
-			      uint64_t *ret_bytes);
+/*
+ * Where no build-id link leads to the key's object, makes one. replace: takes the place of one that is
+ * there; a name behind DIR that nobody has, for the time being. Else NULL.
+ */
+void lgr_store_link(const char *key, const char *replace);
 
-/* Gives the copy one more name. */
-void lgr_store_name(const char *key, const char *name);
+/* Gives the copy in FOLDER and KEY, behind DIR, one more name. */
+void lgr_store_name(const char *folder, const char *key, const char *name);
 
 /* Removes a folder behind DIR, with the files in it; returns how many bytes they had. */
 uint64_t lgr_store_empty(const char *folder);

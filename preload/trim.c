@@ -15,6 +15,7 @@
 
 #define AT_ONCE 32u			 /* removed in one go: some 2 ms */
 #define LEFTOVER UINT64_C(3600000000000) /* ns: a copy that is not finished by then never will be */
+#define LEAST 10000000u			 /* ns for each look for what is old */
 #define DIGITS 21
 
 static uint64_t limit, uncounted;
@@ -201,9 +202,11 @@ static void write_count(int fd, uint64_t n)
 
 void lgr_trim_count(uint64_t bytes, uint64_t deadline)
 {
-	uint64_t used;
+	uint64_t used, soon = lgr_sys_clock(CLOCK_MONOTONIC) + LEAST;
 	int fd;
 
+	if (deadline < soon) /* else it might never get anywhere */
+		deadline = soon;
 	uncounted += bytes;
 	fd = lgr_store_write(lgr_store_path(path, "used", "", NULL), O_RDWR | O_CREAT, 0600);
 	if (fd < 0)
