@@ -7,6 +7,9 @@
 . "$(dirname "${BASH_SOURCE[0]}")/plugins.sh"
 A=$TMP/archive
 HOST=$(host archived)
+# Without debug information: what is below half a MiB is archived however long it takes on a busy machine.
+need strip binutils
+strip -g -o "$TMP/liblinger.so" "$SHIM" && SHIM=$TMP/liblinger.so
 [ -x "$HOST" ] || bail "build first: $HOST is missing"
 
 # build FILE FLAG...: a library whose value() is 1000 times VERSION.

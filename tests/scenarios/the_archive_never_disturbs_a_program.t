@@ -57,7 +57,7 @@ on_disk() {
 		"${@:2}"; status=$?; find "$0/archive/tmp" -mindepth 1 2>/dev/null | wc -l > "$0.left"; exit $status' "$TMP/disk" "$@"
 }
 if "${space[@]}" true 2> /dev/null; then
-	for size in 4k 16k 40k 100k 400k 420k; do
+	for size in 4k 16k 40k 100k 200k 250k; do
 		A=$TMP/disk/archive disturbs_not "a disk of $size" "$OFF" on_disk size=$size
 		is "a disk of $size: nothing is left over" "$(cat disk.left)" 0
 	done
@@ -76,10 +76,10 @@ fi
 
 # -- limits
 steps=(open "$TMP/1.so" open "$TMP/2.so" value close)
-for limit in 0 1 4 20 100 200; do
+for limit in 0 1 4 20 100 140; do
 	new_archive
 	reasons=-
-	[ $limit = 200 ] && reasons=$OFF # where there may be a log
+	[ $limit = 140 ] && reasons=$OFF # where there may be a log
 	disturbs_not "no file over $limit KiB" "$reasons" bash -c "ulimit -f $limit; exec \"\$@\"" bash
 done
 for limit in 4 5 6; do
