@@ -108,6 +108,10 @@ sleep 0.05
 is 'link: what is kept is not taken for changed' "$(POLICY=never opened "$HOST" open "$TMP/p.so" close open "$TMP/p.so" close)" \
 	$'open: 1000 p.so\nopen: 1000 p.so\nstatus 0'
 is 'link: it is loaded once' "$(events two.log open | grep -c p.so)" 1
+sleep 0.05
+is 'link: nor is what it needs' "$(POLICY=never opened "$HOST" open "$TMP/needs.so" close open "$TMP/needs.so" close)" \
+	$'open: 1001 needs.so\nopen: 1001 needs.so\nstatus 0'
+is 'link: that is loaded once' "$(events two.log open | grep -c dependency.so)" 1
 new_archive
 if [ "$(stat -c %d /dev/shm)" != "$(stat -c %d .)" ] && cp v2.so "/dev/shm/linger-test.$$.so"; then
 	opened "$HOST" open "/dev/shm/linger-test.$$.so" > /dev/null
