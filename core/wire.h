@@ -189,10 +189,10 @@ enum lgr_field {
 	X(WITNESSED, "witnessed")		/* rereads that found the witness still there */   \
 	X(REDIRECTS, "redirects")		/* made */                                         \
 	X(RESTORES, "restores")                                                                    \
-	X(SLOTS_WRITTEN, "slots_written")	/* by both */                                      \
-	X(SLOTS_RETRIED, "slots_retried")	/* of these: again, behind a first call */         \
-	X(ARCHIVED, "archived")			/* objects whose file is in the archive */         \
-	X(ARCHIVED_BYTES, "archived_bytes")	/* copied to it by this process */
+	X(SLOTS_WRITTEN, "slots_written")   /* by both */                                          \
+	X(SLOTS_RETRIED, "slots_retried")   /* of these: again, behind a first call */             \
+	X(ARCHIVED, "archived")		    /* objects whose file is in the archive */             \
+	X(ARCHIVED_BYTES, "archived_bytes") /* copied to it by this process */
 
 enum lgr_counter {
 #define X(id, name) LGR_N_##id,

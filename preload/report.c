@@ -6,8 +6,8 @@
  */
 #include "arena.h"
 #include "calls.h"
-#include "loaded.h"
 #include "keep.h"
+#include "loaded.h"
 #include "lock.h"
 #include "pages.h"
 #include "redirect.h"
