@@ -43,7 +43,7 @@ SHIM_LDFLAGS += $(if $(filter x86_64,$(ARCH)),-Wl$(comma)-z$(comma)ibt$(comma)-z
 # ----------------------------------------------------------------- sources
 CORE = $(wildcard core/*.c)
 SHIM = $(CORE) $(wildcard preload/*.c) $(wildcard preload/*_$(ARCH).S)
-TOOL = core/settings.c core/spec.c core/text.c $(wildcard tools/*.c)
+TOOL = core/hash.c core/settings.c core/spec.c core/text.c $(wildcard tools/*.c)
 SHIM_OBJ = $(patsubst %,$(O)/shim/%.o,$(basename $(SHIM)))
 TOOL_OBJ = $(patsubst %.c,$(O)/tool/%.o,$(TOOL))
 UNIT = $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))

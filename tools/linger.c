@@ -18,6 +18,8 @@ static const struct command {
 	{ "why", lgr_cmd_why, "say what keeps an object in a process" },
 	{ "stat", lgr_cmd_stat, "show what linger does in a process, in numbers" },
 	{ "log", lgr_cmd_log, "show event logs" },
+	{ "perf", lgr_cmd_perf,
+	  "record and report with perf, which then names all that was loaded" },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

@@ -50,6 +50,7 @@ static bool read_mapping(const char *line, struct lgr_mapping *ret)
 	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %" SCNu64 " %n", &ret->lo,
 		   &ret->hi, permissions, &ret->offset, &ret->inode, &name) != 5)
 		return false;
+	ret->executable = permissions[2] == 'x';
 	ret->shared = permissions[3] == 's';
 	ret->name = strndup(line + name, strcspn(line + name, "\n"));
 	return true;

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -39,20 +38,6 @@ static int no_memory(void)
 	return LGR_EXIT_RUN_FAILED;
 }
 
-/* asprintf that gives NULL on failure. */
-static char *format(const char *text, ...) __attribute__((format(printf, 1, 2)));
-static char *format(const char *text, ...)
-{
-	char *s = NULL;
-	va_list ap;
-
-	va_start(ap, text);
-	if (vasprintf(&s, text, ap) < 0)
-		s = NULL;
-	va_end(ap);
-	return s;
-}
-
 /* ----------------------------------------------------------------- settings */
 
 /* @value as it stands in LINGER, where , ; and \ are escaped. Allocated. */
@@ -74,7 +59,7 @@ static char *escape(const char *value)
 /* Appends @n bytes that are words already. False: no memory. */
 static bool add_words(struct run *run, const char *given, size_t n)
 {
-	char *words = format("%s%s%.*s", run->words ? run->words : "", run->words ? "," : "",
+	char *words = lgr_format("%s%s%.*s", run->words ? run->words : "", run->words ? "," : "",
 			     (int)n, given);
 
 	if (!words)
@@ -88,7 +73,7 @@ static bool add_words(struct run *run, const char *given, size_t n)
 static bool add_word(struct run *run, const char *name, const char *value)
 {
 	_cleanup_free_ char *escaped = escape(value);
-	_cleanup_free_ char *word = escaped ? format("%s:%s", name, escaped) : NULL;
+	_cleanup_free_ char *word = escaped ? lgr_format("%s:%s", name, escaped) : NULL;
 
 	return word && add_words(run, word, strlen(word));
 }
@@ -97,7 +82,7 @@ static bool add_word(struct run *run, const char *name, const char *value)
 static int add_redirect(struct run *run, const char *text)
 {
 	_cleanup_free_ char *redirect = lgr_redirect_word(WHO, text);
-	_cleanup_free_ char *word = redirect ? format("redirect:%s", redirect) : NULL;
+	_cleanup_free_ char *word = redirect ? lgr_format("redirect:%s", redirect) : NULL;
 
 	if (!redirect)
 		return LGR_EXIT_RUN_FAILED; /* why was said */
@@ -169,7 +154,7 @@ static char *make_absolute(const char *what, const char *path)
 				path);
 			return NULL;
 		}
-		absolute = format("%s%s%s", cwd, cwd[1] ? "/" : "", path);
+		absolute = lgr_format("%s%s%s", cwd, cwd[1] ? "/" : "", path);
 	}
 	if (!absolute)
 		no_memory();
@@ -284,7 +269,7 @@ static int find_shim(struct run *run)
 	slash = strrchr(self, '/');
 	if (slash)
 		*slash = '\0';
-	run->shim = format("%s/" SHIM, self);
+	run->shim = lgr_format("%s/" SHIM, self);
 	if (run->shim && access(run->shim, F_OK) < 0) {
 		free(run->shim);
 		run->shim = strdup(LGR_LIBDIR "/" SHIM);
@@ -342,7 +327,7 @@ static bool is_shim(const char *entry, size_t n)
 /* Appends an entry to a list of them; false: no memory, and the list is as it was. */
 static bool add_entry(char **list, const char *entry, size_t n)
 {
-	char *longer = format("%s%s%.*s", *list ? *list : "", *list ? ":" : "", (int)n, entry);
+	char *longer = lgr_format("%s%s%.*s", *list ? *list : "", *list ? ":" : "", (int)n, entry);
 
 	if (!longer)
 		return false;
@@ -371,8 +356,8 @@ static char *build_preload(const struct run *run, const char *before, const char
 	}
 	if (!front && *sanitizer && !add_entry(&front, sanitizer, strlen(sanitizer)))
 		return NULL;
-	return format("%s%s%s%s%s", front ? front : "", front ? ":" : "", run->shim,
-		      rest ? ":" : "", rest ? rest : "");
+	return lgr_format("%s%s%s%s%s", front ? front : "", front ? ":" : "", run->shim,
+			  rest ? ":" : "", rest ? rest : "");
 }
 
 static int set_preload(const struct run *run, const struct lgr_program *program)
@@ -391,8 +376,8 @@ static int set_settings(const struct run *run)
 
 	if (!run->words)
 		return 0;
-	words = format("%s%s%s", linger && *linger ? linger : "", linger && *linger ? "," : "",
-		       run->words);
+	words = lgr_format("%s%s%s", linger && *linger ? linger : "", linger && *linger ? "," : "",
+			   run->words);
 	return words && setenv("LINGER", words, 1) == 0 ? 0 : no_memory();
 }
 

@@ -66,6 +66,18 @@ void lgr_say(const char *who, const char *format, ...)
 		fwrite(line, 1, size, stderr);
 }
 
+char *lgr_format(const char *format, ...)
+{
+	char *s = NULL;
+	va_list ap;
+
+	va_start(ap, format);
+	if (vasprintf(&s, format, ap) < 0)
+		s = NULL;
+	va_end(ap);
+	return s;
+}
+
 int lgr_finish(const char *who, int status)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))

@@ -57,6 +57,7 @@ static inline void lgr_fclosep(FILE **file)
 int lgr_cmd_run(int argc, char **argv);
 int lgr_cmd_ls(int argc, char **argv);
 int lgr_cmd_log(int argc, char **argv);
+int lgr_cmd_perf(int argc, char **argv);
 int lgr_cmd_stat(int argc, char **argv);
 int lgr_cmd_why(int argc, char **argv);
 
@@ -74,6 +75,9 @@ void lgr_say(const char *who, const char *format, ...) __attribute__((format(pri
 
 /* lgr_put_text - writes @n bytes for a person, with \xNN for what a terminal would act on. */
 void lgr_put_text(FILE *out, const char *s, size_t n);
+
+/* lgr_format - asprintf(3) that gives NULL where there is no memory. The caller frees. */
+char *lgr_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* lgr_finish - flushes standard output; @status, or 1 with a sentence when it cannot be written. */
 int lgr_finish(const char *who, int status);
@@ -272,7 +276,7 @@ int lgr_proc_refuse(const char *who, const struct lgr_proc *proc, int r);
 struct lgr_mapping {
 	uint64_t lo, hi; /* [lo, hi) */
 	uint64_t offset, inode;
-	bool shared;
+	bool executable, shared;
 	char *name; /* "" where it has none */
 };
 
