@@ -4,19 +4,22 @@
  *	ARCHIVE/.build-id/xx/yyyy -> ../../objects/KEY	where perf and others look, xx/yyyy the build-id
  *	ARCHIVE/objects/KEY/elf, debug, NAME.so		the copy, its separate debug file, the copy's own name
  *	ARCHIVE/manifest/PID.START			see manifest.c
+ *	ARCHIVE/tmp, ARCHIVE/used			what is being made; how much there is
  *
  * KEY is BUILDID-CONTENT, or CONTENT where there is no build-id; CONTENT, the hash of the file, then is
- * the build-id. Everything gets its name by rename(2) or link(2) when it is complete, so that any number
- * of processes may do this at once, and the shim too.
+ * the build-id. Everything is made in tmp and gets its name by rename(2) when it is complete, so that any
+ * number of processes may do this at once, and the shim too (preload/store.h).
  * Owns no state.
  * SPDX-License-Identifier: MIT
  */
+#include <dirent.h>
 #include <elfutils/libdwelf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
 #include <libelf.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "hash.h"
@@ -135,35 +138,19 @@ static int make_directory(const char *path)
 	return mkdir(path, 0700) == 0 || errno == EEXIST ? 0 : -errno;
 }
 
-/* Makes a directory in an archive: 0 or a negative errno. */
-static int make_folder(const char *dir, const char *name)
+int lgr_archive_open(const char *who, const char *dir)
 {
-	_cleanup_free_ char *path = lgr_format("%s/%s", dir, name);
+	static const char *const folders[] = { ".build-id", "manifest", "objects", "tmp" };
+	int r = lgr_folder_make(who, dir);
 
-	return path ? make_directory(path) : -ENOMEM;
-}
+	for (size_t i = 0; r == 0 && i < sizeof(folders) / sizeof(folders[0]); i++) {
+		_cleanup_free_ char *path = lgr_format("%s/%s", dir, folders[i]);
 
-int lgr_archive_open(const char *dir)
-{
-	_cleanup_free_ char *path = strdup(dir);
-	int r;
-
-	if (!path)
-		return -ENOMEM;
-	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		r = make_directory(path);
-		*slash = '/';
-		/* A directory above that may not be written to may be there all the same. */
-		if (r < 0 && r != -EACCES && r != -EROFS)
-			return r;
+		r = path ? make_directory(path) : -ENOMEM;
+		if (r < 0)
+			lgr_say(who, "the archive %s cannot be made: %s", dir, strerror(-r));
 	}
-	r = make_directory(path);
-	if (r == 0)
-		r = make_folder(path, ".build-id");
-	if (r == 0)
-		r = make_folder(path, "objects");
-	return r == 0 ? make_folder(path, "manifest") : r;
+	return r;
 }
 
 /* ARCHIVE/.build-id/xx/yyyy, allocated. */
@@ -182,10 +169,10 @@ bool lgr_archive_has(const char *dir, const struct lgr_build_id *id)
 	return path && access(path, F_OK) == 0;
 }
 
-/* A file of its own in @folder, open. @ret_path: its name, allocated; gone when it is renamed. */
-static int make_temporary(const char *folder, char **ret_path)
+/* A file in ARCHIVE/tmp, open. @ret_path: its name, allocated. */
+static int make_temporary(const char *dir, char **ret_path)
 {
-	char *path = lgr_format("%s/.new.XXXXXX", folder);
+	char *path = lgr_format("%s/tmp/perf.XXXXXX", dir);
 	int fd = path ? mkostemp(path, O_CLOEXEC) : -1;
 
 	if (fd < 0) {
@@ -198,13 +185,28 @@ static int make_temporary(const char *folder, char **ret_path)
 	return fd;
 }
 
-/* Gives a complete file its name; it is removed where that fails. */
 static int publish(const char *temporary, const char *path)
 {
-	if (chmod(temporary, 0500) == 0 && rename(temporary, path) == 0)
-		return 0;
-	unlink(temporary);
-	return -errno;
+	return chmod(temporary, 0500) == 0 && rename(temporary, path) == 0 ? 0 : -errno;
+}
+
+/* Adds the size of @fd to what the archive has, which the shim keeps below a limit. */
+static void count(const char *dir, int fd)
+{
+	_cleanup_free_ char *name = lgr_format("%s/used", dir);
+	_cleanup_close_ int used = name ? open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
+	char line[24] = "";
+	struct stat st;
+
+	/* Nobody waits here: when there is too much, everything is counted anew. */
+	if (used < 0 || fstat(fd, &st) < 0 || flock(used, LOCK_EX | LOCK_NB) < 0)
+		return;
+	if (pread(used, line, sizeof(line) - 1, 0) >= 0) {
+		snprintf(line, sizeof(line), "%-20llu\n",
+			 strtoull(line, NULL, 10) + (unsigned long long)st.st_size);
+		if (pwrite(used, line, strlen(line), 0) < 0)
+			return;
+	}
 }
 
 /* Is what the build-id leads to now a file without symbols? Then one that has them takes its place. */
@@ -244,8 +246,8 @@ static int make_link(const char *dir, const struct lgr_build_id *id, const char 
 static void make_name(const char *folder, const char *elf, const char *path)
 {
 	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-	size_t n = strcspn(base, " ");
 	_cleanup_free_ char *name = NULL;
+	size_t n;
 
 	base = strncmp(base, "memfd:", 6) ? base : base + 6;
 	n = strcspn(base, " ");
@@ -282,55 +284,76 @@ static int open_debug(const char *path, const struct facts *facts)
 	return -1;
 }
 
+/* A copy of @fd as @path. Returns 0 or a negative errno. */
+static int copy_as(int fd, const char *path, char content[2 * LGR_HASH_SIZE + 1])
+{
+	_cleanup_close_ int out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0500);
+
+	return out < 0 ? -errno : copy(fd, out, content);
+}
+
 static void add_debug(const char *folder, const char *path, const struct facts *facts)
 {
 	_cleanup_close_ int fd = open_debug(path, facts);
-	_cleanup_close_ int out = -1;
-	_cleanup_free_ char *temporary = NULL;
 	_cleanup_free_ char *debug = lgr_format("%s/debug", folder);
 	char content[2 * LGR_HASH_SIZE + 1];
 
-	if (fd < 0 || !debug || access(debug, F_OK) == 0)
-		return;
-	out = make_temporary(folder, &temporary);
-	if (out < 0)
-		return;
-	if (copy(fd, out, content) < 0)
-		unlink(temporary);
-	else
-		publish(temporary, debug);
+	if (fd >= 0 && debug && copy_as(fd, debug, content) < 0)
+		unlink(debug);
 }
 
-/* The copy in a directory of its own. @from is in place already where the key is there. */
+static void remove_folder(const char *folder)
+{
+	DIR *names = opendir(folder);
+	const struct dirent *entry;
+
+	while (names && (entry = readdir(names)))
+		unlinkat(dirfd(names), entry->d_name, 0); /* not . and .. */
+	if (names)
+		closedir(names);
+	rmdir(folder);
+}
+
+/* Fills the new directory @folder. */
+static int fill(const char *dir, const char *folder, int from, const char *path,
+		const struct facts *facts)
+{
+	_cleanup_free_ char *elf = lgr_format("%s/elf", folder);
+	char content[2 * LGR_HASH_SIZE + 1];
+	int r = elf ? copy_as(from, elf, content) : -ENOMEM;
+
+	if (r == 0 && strcmp(content, facts->content))
+		r = -ESTALE; /* somebody writes to it */
+	if (r < 0)
+		return r;
+	count(dir, from);
+	make_name(folder, elf, path);
+	add_debug(folder, path, facts);
+	return 0;
+}
+
+/* The copy in a directory of its own; where there is one under this key, it is the same. */
 static int add_object(const char *dir, int from, const char *path, const struct facts *facts,
 		      const char *key)
 {
-	_cleanup_free_ char *folder = lgr_format("%s/objects/%s", dir, key);
-	_cleanup_free_ char *elf = folder ? lgr_format("%s/elf", folder) : NULL;
-	_cleanup_free_ char *temporary = NULL;
-	_cleanup_close_ int out = -1;
-	char content[2 * LGR_HASH_SIZE + 1];
+	_cleanup_free_ char *object = lgr_format("%s/objects/%s", dir, key);
+	_cleanup_free_ char *folder = lgr_format("%s/tmp/perf.XXXXXX", dir);
 	int r;
 
-	if (!elf)
+	if (!object || !folder)
 		return -ENOMEM;
-	r = make_directory(folder);
-	if (r < 0 || access(elf, F_OK) == 0)
-		return r;
-	add_debug(folder, path, facts);
-	out = make_temporary(folder, &temporary);
-	if (out < 0)
-		return out;
-	r = copy(from, out, content);
-	if (r == 0 && strcmp(content, facts->content))
-		r = -ESTALE; /* somebody writes to it */
-	if (r < 0) {
-		unlink(temporary);
-		return r;
+	if (access(object, F_OK) == 0) {
+		utimensat(AT_FDCWD, object, NULL, 0); /* it is in use: others go first */
+		return 0;
 	}
-	r = publish(temporary, elf);
-	if (r == 0)
-		make_name(folder, elf, path);
+	if (!mkdtemp(folder))
+		return -errno;
+	r = fill(dir, folder, from, path, facts);
+	if (r == 0 && rename(folder, object) == 0)
+		return 0;
+	if (r == 0 && errno != EEXIST && errno != ENOTEMPTY)
+		r = -errno;
+	remove_folder(folder);
 	return r;
 }
 
@@ -366,47 +389,42 @@ int lgr_archive_add(const char *dir, int fd, const char *path, char **ret_key,
 
 /* -------------------------------------------------------------------- notes */
 
-/* A copy with a note in place of @path. */
-static int note_file(const char *folder, const char *path, const struct lgr_build_id *id)
+/*
+ * perf reads symbols and lines from what is called debug, too, so that is what gets a note: the debug file,
+ * or else a second copy. The first one stays what it is, for who knows it by its size.
+ */
+int lgr_archive_note(const char *dir, const char *key)
 {
-	_cleanup_close_ int in = open(path, O_RDONLY | O_CLOEXEC);
-	_cleanup_close_ int out = -1;
+	_cleanup_free_ char *debug = lgr_format("%s/objects/%s/debug", dir, key);
+	_cleanup_free_ char *elf = lgr_format("%s/objects/%s/elf", dir, key);
 	_cleanup_free_ char *temporary = NULL;
+	_cleanup_close_ int in = -1;
+	_cleanup_close_ int out = -1;
 	char content[2 * LGR_HASH_SIZE + 1];
-	struct lgr_build_id has;
+	struct lgr_build_id id, has;
 	int r;
 
+	lgr_build_id_parse(key, &id);
+	if (!debug || !elf || id.size == 0)
+		return -EINVAL;
+	in = open(debug, O_RDONLY | O_CLOEXEC);
+	if (in < 0)
+		in = open(elf, O_RDONLY | O_CLOEXEC);
 	if (in < 0)
 		return -errno;
 	if (lgr_elf_build_id(in, &has) == 0)
 		return 0;
-	out = make_temporary(folder, &temporary);
+	out = make_temporary(dir, &temporary);
 	if (out < 0)
 		return out;
 	r = copy(in, out, content);
 	if (r == 0)
-		r = lgr_note_add(out, id);
+		r = lgr_note_add(out, &id);
 	if (r == 0)
-		return publish(temporary, path);
-	unlink(temporary);
+		r = publish(temporary, debug);
+	if (r < 0)
+		unlink(temporary);
+	else
+		count(dir, out);
 	return r;
-}
-
-int lgr_archive_note(const char *dir, const char *key)
-{
-	_cleanup_free_ char *folder = lgr_format("%s/objects/%s", dir, key);
-	_cleanup_free_ char *elf = folder ? lgr_format("%s/elf", folder) : NULL;
-	_cleanup_free_ char *debug = folder ? lgr_format("%s/debug", folder) : NULL;
-	struct lgr_build_id id;
-	int r;
-
-	if (!elf || !debug)
-		return -ENOMEM;
-	lgr_build_id_parse(key, &id);
-	if (id.size == 0)
-		return -EINVAL;
-	r = note_file(folder, elf, &id);
-	if (r == 0)
-		r = note_file(folder, debug, &id);
-	return r == -ENOENT && access(elf, F_OK) == 0 ? 0 : r;
 }

@@ -51,22 +51,14 @@ static int usage(void)
 /* The archive's directory as an absolute path, allocated. NULL after a sentence. */
 static char *archive_directory(const char *given)
 {
-	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-	_cleanup_free_ char *cwd = NULL;
+	_cleanup_free_ char *cwd = given && *given != '/' ? getcwd(NULL, 0) : NULL;
 	char *dir;
 
-	if (given && *given == '/')
-		dir = strdup(given);
-	else if (given)
-		dir = (cwd = getcwd(NULL, 0)) ? lgr_format("%s/%s", cwd, given) : NULL;
-	else if (cache && *cache == '/') /* its rules: another one is none */
-		dir = lgr_format("%s/linger", cache);
-	else if (home && *home == '/')
-		dir = lgr_format("%s/.cache/linger", home);
-	else
-		dir = NULL;
+	if (!given)
+		return lgr_folder_default(WHO);
+	dir = *given == '/' ? strdup(given) : cwd ? lgr_format("%s/%s", cwd, given) : NULL;
 	if (!dir)
-		lgr_say(WHO, "the archive has no place; name one with --archive DIR");
+		lgr_say(WHO, "the archive %s has no place: the current directory is gone", given);
 	return dir;
 }
 

@@ -101,8 +101,8 @@ int lgr_recording_set_build_id(int fd, const struct lgr_perf_map *map,
 
 /* ----------------------------------------------------------------- archive.c */
 
-/* lgr_archive_open - makes the archive @dir where it is absent. Returns 0 or a negative errno. */
-int lgr_archive_open(const char *dir);
+/* lgr_archive_open - makes the archive @dir where it is absent. 0, or after a sentence a negative errno. */
+int lgr_archive_open(const char *who, const char *dir);
 
 /*
  * lgr_archive_add - puts a copy of the ELF file @fd, known as @path, into the archive @dir.
@@ -181,7 +181,7 @@ struct lgr_rescue {
 /*
  * lgr_rescue_process - saves the files that process @pid has mapped for execution and that are
  * deleted or replaced, and writes a manifest of all it has mapped.
- * @all: those that are still there, too. Returns 0 or a negative errno.
+ * @dir: an archive that is there. @all: those that are still there, too. Returns 0 or a negative errno.
  */
 int lgr_rescue_process(const char *dir, pid_t pid, bool all, struct lgr_rescue *ret);
 int lgr_perf_rescue(const char *dir, int argc, char **argv);

@@ -194,10 +194,7 @@ int lgr_perf_record(const char *dir, int argc, char **argv)
 	r = lgr_perf_may_record(words.system_wide);
 	if (r)
 		return r;
-	r = lgr_archive_open(dir);
-	if (r < 0) {
-		lgr_say(WHO, "the archive %s cannot be made: %s", dir, strerror(-r));
+	if (lgr_archive_open(WHO, dir) < 0)
 		return LGR_EXIT_FAILED;
-	}
 	return record(dir, made, &words);
 }

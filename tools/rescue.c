@@ -232,8 +232,6 @@ int lgr_rescue_process(const char *dir, pid_t pid, bool all, struct lgr_rescue *
 	memset(ret, 0, sizeof(*ret));
 	r = lgr_maps_read(pid, &maps);
 	if (r == 0)
-		r = lgr_archive_open(dir);
-	if (r == 0)
 		r = manifest_open(&rescue);
 	for (size_t i = 0; r == 0 && i < maps.count;) {
 		struct mapped m;
@@ -308,6 +306,8 @@ int lgr_perf_rescue(const char *dir, int argc, char **argv)
 			"name one process by its number; `linger perf rescue --help` says more");
 		return LGR_EXIT_USAGE;
 	}
+	if (lgr_archive_open(WHO, dir) < 0)
+		return LGR_EXIT_FAILED;
 	r = lgr_rescue_process(dir, pid, all, &rescue);
 	if (r < 0)
 		return refuse(pid, dir, r);

@@ -7,7 +7,8 @@
  *	memfd FILE VERSION	the same of a copy that never was a file in a directory
  *	run ROW SECONDS		spend that much CPU time in what was taken last, then print
  *				phase ROW VERSION PID LO HI BEGIN END (hexadecimal, ns of CLOCK_MONOTONIC)
- *	close			dlclose what was opened last
+ *	back			on with what was taken before the last one
+ *	close			dlclose what was taken last
  *	rm FILE, mv FROM TO, cp FROM TO		cp writes into TO, as it is
  *	sh COMMAND		run a shell
  *	ready FIFO, wait FIFO	tell, and be told, that it is time
@@ -24,9 +25,12 @@
 #include <time.h>
 #include <unistd.h>
 
-static void *handle;
-static const char *version;
-static long (*entry)(long);
+struct taken {
+	void *handle;
+	const char *version;
+	long (*entry)(long);
+};
+static struct taken last, before;
 
 static _Noreturn void fail(const char *what)
 {
@@ -54,28 +58,29 @@ static void copy(const char *from, int to)
 	close(in);
 }
 
-static void take(void *opened, const char *of)
+static void take(void *opened, const char *version)
 {
 	char name[64];
 
-	handle = opened;
-	version = of;
-	if (!handle)
+	before = last;
+	last.handle = opened;
+	last.version = version;
+	if (!opened)
 		fail(dlerror());
-	snprintf(name, sizeof(name), "entry_%s", of);
-	*(void **)&entry = dlsym(handle, name);
-	if (!entry)
+	snprintf(name, sizeof(name), "entry_%s", version);
+	*(void **)&last.entry = dlsym(opened, name);
+	if (!last.entry)
 		fail(dlerror());
 }
 
-static void open_memfd(const char *from, const char *of)
+static void open_memfd(const char *from, const char *version)
 {
 	int fd = memfd_create("plugin", 0);
 	char name[64];
 
 	copy(from, fd);
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	take(dlopen(name, RTLD_NOW), of);
+	take(dlopen(name, RTLD_NOW), version);
 	close(fd);
 }
 
@@ -86,7 +91,7 @@ static void find_range(uintptr_t *ret_lo, uintptr_t *ret_hi)
 	const ElfW(Ehdr) * head;
 	const ElfW(Phdr) * p;
 
-	if (dlinfo(handle, RTLD_DI_LINKMAP, &map) < 0)
+	if (dlinfo(last.handle, RTLD_DI_LINKMAP, &map) < 0)
 		fail("dlinfo");
 	head = (const void *)map->l_addr;
 	p = (const void *)(map->l_addr + head->e_phoff);
@@ -101,7 +106,7 @@ __attribute__((noinline)) static long host_run(uint64_t until)
 	long sum = 0;
 
 	while (now(CLOCK_PROCESS_CPUTIME_ID) < until)
-		sum += entry(100000);
+		sum += last.entry(100000);
 	return sum;
 }
 
@@ -113,7 +118,7 @@ static long run(const char *row, double seconds)
 
 	find_range(&lo, &hi);
 	sum = host_run(now(CLOCK_PROCESS_CPUTIME_ID) + (uint64_t)(seconds * 1e9));
-	printf("phase %s %s %d %lx %lx %llu %llu\n", row, version, getpid(), (unsigned long)lo,
+	printf("phase %s %s %d %lx %lx %llu %llu\n", row, last.version, getpid(), (unsigned long)lo,
 	       (unsigned long)hi, (unsigned long long)begin,
 	       (unsigned long long)now(CLOCK_MONOTONIC));
 	fflush(stdout);
@@ -153,8 +158,10 @@ int main(int argc, char **argv)
 			open_memfd(argv[i], argv[i + 1]), i++;
 		else if (!strcmp(word, "run") && ++i + 1 < argc)
 			sum += run(argv[i], atof(argv[i + 1])), i++;
+		else if (!strcmp(word, "back"))
+			last = before;
 		else if (!strcmp(word, "close"))
-			dlclose(handle);
+			dlclose(last.handle);
 		else if (!strcmp(word, "rm") && ++i < argc)
 			unlink(argv[i]);
 		else if (!strcmp(word, "mv") && ++i + 1 < argc)

@@ -1,16 +1,20 @@
 #!/usr/bin/perl
 # measure.pl - how much of a recording has its right names, row by row.
 #
-# usage: measure.pl PHASES IPS CHAINS SOURCES	(what the host printed, and two outputs of perf script)
+# usage: measure.pl PHASES LINES CHAINS SOURCES	(what the host printed, and two outputs of perf script)
 # Prints ROW SAMPLES SYM LINE CHAIN, the latter three in percent of the samples: those of the phases of that
 # row, taken at an address of the plugin. SYM: the innermost frame is leaf, mid or entry of the version that
 # ran. LINE: its line is one of that function in SOURCES/plugin_VERSION.c. CHAIN: from there all frames up to
-# main are named, and in order.
+# main are named, and in order. (Without those taken where a function begins: by frame pointers its caller is
+# not seen until it has pushed one.)
 # SPDX-License-Identifier: MIT
 use strict;
 use warnings;
+no warnings 'portable'; # addresses have 64 bits
 
-my ($phases, $ips, $chains, $sources) = @ARGV;
+use constant PROLOGUE => 9; # endbr64, push, mov
+
+my ($phases, $lines, $chains, $sources) = @ARGV;
 
 my (@phase, %row, @order);
 open my $in, '<', $phases or die "$phases: $!";
@@ -22,39 +26,40 @@ while (<$in>) {
 }
 
 # The lines of a function in the source of a version.
-my %lines;
+my %lines_of;
 sub is_line {
 	my ($function, $version, $line) = @_;
-	if (!$lines{$version}) {
+	if (!$lines_of{$version}) {
 		open my $source, '<', "$sources/plugin_$version.c" or die "plugin_$version.c: $!";
 		while (<$source>) {
-			$lines{$version}{"$1 $2"} = $. if /(BEGIN|END) (\w+)/;
+			$lines_of{$version}{"$1 $2"} = $. if /(BEGIN|END) (\w+)/;
 		}
 	}
-	my $of = $lines{$version};
+	my $of = $lines_of{$version};
 	return $line =~ /^plugin_$version\.c:(\d+)/ && $1 > $of->{"BEGIN $function"} && $1 < $of->{"END $function"};
 }
 
-# PID SECONDS.NS: IP
+# PID SECONDS.NS: IP NAME, and in the next line its line of source.
 my @sample;
-open $in, '<', $ips or die "$ips: $!";
+open $in, '<', $lines or die "$lines: $!";
 while (<$in>) {
-	/^\s*(\d+)\s+(\d+)\.(\d{9}):\s+([0-9a-f]+)/ or next;
-	push @sample, { pid => $1, time => $2 * 1e9 + $3, ip => hex $4, frames => [] };
+	if (/^\s*(\d+)\s+(\d+)\.(\d{9}):\s+([0-9a-f]+) (\S+)/) {
+		push @sample, { pid => $1, time => $2 * 1e9 + $3, ip => hex $4, name => $5, line => '', frames => [] };
+	} elsif (/^  (\S+)/ && @sample) {
+		$sample[-1]{line} = $1;
+	}
 }
-# The same again with a frame a line, and behind each its line of source.
+# PID SECONDS.NS:, and a frame a line: IP NAME+OFFSET
 my $n = -1;
-my $in_chain = 0;
 open $in, '<', $chains or die "$chains: $!";
 while (<$in>) {
 	if (/^\s*(\d+)\s+(\d+)\.(\d{9}):/) {
 		$n++;
 		die "the outputs of perf script do not agree\n"
 			unless $sample[$n] && $sample[$n]{time} == $2 * 1e9 + $3;
-	} elsif (/^\s+[0-9a-f]+ (.+)$/) {
-		push @{$sample[$n]{frames}}, { name => $1, line => '' };
-	} elsif (/^  (\S+)/ && $n >= 0 && @{$sample[$n]{frames}}) {
-		$sample[$n]{frames}[-1]{line} = $1;
+	} elsif (/^\s+[0-9a-f]+ ([^\s+]+)(?:\+0x([0-9a-f]+))?/) {
+		push @{$sample[$n]{frames}}, $1;
+		$sample[$n]{offset} //= hex($2 // 0);
 	}
 }
 
@@ -65,19 +70,17 @@ for my $s (@sample) {
 	} @phase;
 	next unless $phase;
 	my $row = $row{$phase->{row}};
-	my @name = map { $_->{name} } @{$s->{frames}};
 	$row->{samples}++;
-	$name[0] //= '';
-	$name[0] =~ /^(leaf|mid|entry)_$phase->{version}$/ or next;
+	$s->{name} =~ /^(leaf|mid|entry)_$phase->{version}$/ or next;
 	my $function = $1;
 	$row->{sym}++;
-	$row->{line}++ if is_line($function, $phase->{version}, $s->{frames}[0]{line});
+	$row->{line}++ if is_line($function, $phase->{version}, $s->{line});
 	my @wanted = ((map { "${_}_$phase->{version}" } qw(leaf mid entry)), 'host_run');
-	shift @wanted while $wanted[0] ne $name[0];
-	my @got = @name[0 .. $#wanted];
-	# A compiler may take run into main.
-	my %outer = map { $_ => 1 } grep { defined } @name;
-	$row->{chain}++ if join(' ', map { $_ // '' } @got) eq "@wanted" && $outer{main};
+	shift @wanted while $wanted[0] ne $s->{name};
+	my @got = @{$s->{frames}};
+	my $main = grep { $_ eq 'main' } @got;
+	splice @got, @wanted if @got > @wanted;
+	$row->{chain}++ if ("@got" eq "@wanted" && $main) || $s->{offset} < PROLOGUE;
 }
 for (@order) {
 	my $r = $row{$_};

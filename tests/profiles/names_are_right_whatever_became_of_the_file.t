@@ -69,7 +69,7 @@ words() {
 	for row in n1 n2; do
 		echo "sh sh@$dir/$row.sh@$dir open $dir/$row.out.so $row rm $dir/$row.out.so run $row $run"
 	done
-	echo "open $dir/p.so p run p $run again $dir/p.so p run p $run"
+	echo "open $dir/p.so p again $dir/p.so p run p $run back run p $run"
 }
 # What happens to files when the recording is done.
 afterwards() {
@@ -87,6 +87,7 @@ one() {
 	afterwards "$name.files"
 }
 
+[ -z "${KEEP-}" ] || trap '' EXIT
 for how in dwarf fp; do
 	build $how
 	one plain $how plain_$how

@@ -18,7 +18,7 @@ mkdir "$HOME"
 cd "$TMP" || exit
 ARCHIVE=$TMP/archive
 SECONDS_A_ROW=${CHECK_ALL:+1}
-SECONDS_A_ROW=${SECONDS_A_ROW:-0.15}
+SECONDS_A_ROW=${SECONDS_A_ROW:-0.1}
 EVENT=(-q -e cpu-clock:u -F 997)
 
 # Only where the kernel itself refuses, and in its words: a container's filter, or its settings.
@@ -76,8 +76,8 @@ record() {
 measure() {
 	(
 		trap '' PIPE
-		"$1" script -i "$2" -G --ns -F pid,time,ip >"$2.ips" 2>"$2.err"
-		"$1" script -i "$2" --ns -F pid,time,ip,sym,srcline >"$2.chains" 2>>"$2.err"
+		"$1" script -i "$2" -G --ns -F pid,time,ip,sym,srcline >"$2.lines" 2>"$2.err"
+		"$1" script -i "$2" --no-inline --ns -F pid,time,ip,sym,symoff >"$2.chains" 2>>"$2.err"
 	)
-	"$HERE/measure.pl" "${PHASES:-$2.phases}" "$2.ips" "$2.chains" source
+	"$HERE/measure.pl" "${PHASES:-$2.phases}" "$2.lines" "$2.chains" source
 }
