@@ -10,14 +10,15 @@ plugin fp j "$TMP/j.fp.so"
 plugin dwarf k "$TMP/k.dwarf.so" -Wl,--build-id=none
 plugin fp k "$TMP/k.fp.so" -Wl,--build-id=none
 
-# attach WHO HOW NAME [START...]: START starts the host, which deletes its libraries; WHO attaches to it.
+# attach WHO HOW NAME [linger]: WHO attaches to the host (with linger in it), which has deleted its libraries.
 attach() {
-	local who=$1 how=$2 name=$3 pid recorder
-	shift 3
+	local who=$1 how=$2 name=$3 pid recorder start=()
+	ARCHIVE=$TMP/archive.$name
+	[ $# -lt 4 ] || start=("$LINGER_CMD" run --archive="$ARCHIVE")
 	cp j.$how.so $name.j.so && cp k.$how.so $name.k.so
 	mkfifo $name.ready $name.go $name.control $name.ack
 	# shellcheck disable=SC2086
-	"$@" ./host_$how open $TMP/$name.k.so k open $TMP/$name.j.so j rm $TMP/$name.k.so rm $TMP/$name.j.so \
+	"${start[@]}" ./host_$how open $TMP/$name.k.so k open $TMP/$name.j.so j rm $TMP/$name.k.so rm $TMP/$name.j.so \
 		ready $name.ready wait $name.go run j "$SECONDS_A_ROW" back run k "$SECONDS_A_ROW" >$name.phases &
 	pid=$!
 	: <$name.ready
@@ -37,9 +38,9 @@ value() { awk -v row="$2" -v column="$3" '$1 == row { print $(column + 1) }' "$1
 all() { echo "$(value "$1_dwarf" "$2" 2)/$(value "$1_dwarf" "$2" 3)/$(value "$1_dwarf" "$2" 4)/$(value "$1_fp" "$2" 4)"; }
 
 for how in dwarf fp; do
-	attach plain $how plain_$how env
-	attach linger_perf $how linger_$how env
-	attach linger_perf $how with_$how "$LINGER_CMD" run --archive="$ARCHIVE"
+	attach plain $how plain_$how
+	attach linger_perf $how linger_$how
+	attach linger_perf $how with_$how linger
 done
 echo "# percent of the samples: name/line/chain by DWARF/chain by frame pointers"
 printf '# %-45s %-18s %s\n' '' "perf" 'linger perf'
