@@ -123,8 +123,8 @@ static int read_head(const struct lgr_recording *recording, struct head *ret, ch
 		return refuse(why, n, -EBADMSG, "is no recording of perf");
 	if (ret->size == 16)
 		return refuse(why, n, -EOPNOTSUPP,
-			      "is what perf writes into a pipe (record -o -); make a file of it "
-			      "with `perf inject -i FILE -o FILE2`, or record into a file");
+			      "is what perf writes into a pipe (record -o -), which cannot be "
+			      "repaired; record into a file");
 	if (ret->size < sizeof(*ret) || lgr_read_fd(&fd, 0, ret, sizeof(*ret)) < 0 ||
 	    !within(recording, &ret->attrs) || ret->attr_size < PERF_ATTR_SIZE_VER0 + 16)
 		return refuse(why, n, -EBADMSG, "is damaged: its head is cut off");

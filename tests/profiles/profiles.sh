@@ -12,11 +12,11 @@
 HERE=$ROOT/tests/profiles
 [ -x "$LINGER_CMD" ] || bail "build first: $LINGER_CMD is missing"
 need perf linux-perf
-export LC_ALL=C.UTF-8 HOME=$TMP/home
+export LC_ALL=C.UTF-8 HOME=$TMP/home LINGER_CMD
 unset "${!PERF_@}" "${!XDG_@}" "${!DEBUGINFOD_@}" PAGER
 mkdir "$HOME"
 cd "$TMP" || exit
-ARCHIVE=$TMP/archive
+export ARCHIVE=$TMP/archive
 SECONDS_A_ROW=${CHECK_ALL:+1}
 SECONDS_A_ROW=${SECONDS_A_ROW:-0.1}
 EVENT=(-q -e cpu-clock:u -F 997)
