@@ -88,8 +88,8 @@ static void open_memfd(const char *from, const char *version)
 static void find_range(uintptr_t *ret_lo, uintptr_t *ret_hi)
 {
 	struct link_map *map;
-	const ElfW(Ehdr) * head;
-	const ElfW(Phdr) * p;
+	const ElfW(Ehdr) *head;
+	const ElfW(Phdr) *p;
 
 	if (dlinfo(last.handle, RTLD_DI_LINKMAP, &map) < 0)
 		fail("dlinfo");
