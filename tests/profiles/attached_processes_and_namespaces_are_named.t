@@ -2,6 +2,7 @@
 # attached_processes_and_namespaces_are_named.t - a process that runs already, with a library that is deleted:
 # without linger (its files are rescued), and with it; and one in a mount namespace that is gone.
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2086 # names here are of one word
 . "$(dirname "$0")/profiles.sh"
 
 for how in dwarf fp; do host $how; done

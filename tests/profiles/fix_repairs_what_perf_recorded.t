@@ -2,6 +2,7 @@
 # fix_repairs_what_perf_recorded.t - recordings that perf made by itself: of a program that had linger, and of one
 # that had not and whose files were rescued.
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2086 # names here are of one word
 . "$(dirname "$0")/profiles.sh"
 
 host dwarf
@@ -50,7 +51,7 @@ ok "and leaves FILE" cmp -s before stock.old
 mkdir alone
 cp before alone/stock
 linger_perf fix alone/stock >said 2>&1
-is "nothing is left beside them" "$(ls alone | xargs)" 'stock stock.old'
+is "nothing is left beside them" "$(ls alone)" $'stock\nstock.old'
 
 # perf's own clock: drift and distance have to be found out.
 cp files/*.so .

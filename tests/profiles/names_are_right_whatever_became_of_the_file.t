@@ -3,6 +3,7 @@
 # run time: each by perf as it is, by `linger perf`, and by `linger perf fix` of what perf recorded of a program
 # with linger.
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2086 # names here are of one word
 . "$(dirname "$0")/profiles.sh"
 
 # Rows, in the order of their words below, and what perf 6.1 as it is makes of them.

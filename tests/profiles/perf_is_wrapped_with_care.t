@@ -1,6 +1,7 @@
 #!/bin/bash
 # perf_is_wrapped_with_care.t - what `linger perf` leaves as it was, and what it says when something is wrong.
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2086 # names here are of one word
 . "$(dirname "$0")/profiles.sh"
 
 host dwarf
@@ -74,8 +75,8 @@ wrong "a directory" 'linger perf fix: empty is a recording of several files (rec
 wrong "no file" 'linger perf fix: absent cannot be read: No such file or directory' 1 fix absent
 { printf 2ELIFREP; tail -c +9 data; } >foreign
 wrong "another byte order" 'linger perf fix: foreign was recorded on a machine of another byte order; repair it there' 1 fix foreign
-head -c 300 data >cut
-like "a file that was cut" "$(fix cut 2>&1)" '^linger perf fix: cut is (incomplete|damaged)'
+head -c 300 data >short
+like "a file that was cut" "$(fix short 2>&1)" '^linger perf fix: short is (incomplete|damaged)'
 wrong "no archive" "linger perf fix: data cannot be repaired from the archive $TMP/nothing: there is none" 1 \
 	"$LINGER_CMD" perf --archive "$TMP/nothing" fix data
 wrong "no process" 'linger perf rescue: there is no process 999999999' 1 "$LINGER_CMD" perf rescue 999999999 -o "$TMP/rescued"

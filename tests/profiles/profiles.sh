@@ -18,7 +18,7 @@ mkdir "$HOME"
 cd "$TMP" || exit
 export ARCHIVE=$TMP/archive
 SECONDS_A_ROW=${CHECK_ALL:+1}
-SECONDS_A_ROW=${SECONDS_A_ROW:-0.1}
+SECONDS_A_ROW=${SECONDS_A_ROW:-0.08}
 EVENT=(-q -e cpu-clock:u -F 997)
 
 # Only where the kernel itself refuses, and in its words: a container's filter, or its settings.

@@ -2,6 +2,7 @@
 # real_programs_get_their_names.t - Ruby's compiler, a REPL that compiles C, Python with libraries in a directory that
 # is gone: the share of the samples in such code that have a name, by perf as it is and by `linger perf`.
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2086 # names here are of one word
 . "$(dirname "$0")/profiles.sh"
 need ruby ruby
 need python3 python3
