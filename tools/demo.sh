@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # demo.sh - linger at work on a real program: Tcl loads SQLite's extension, uses it, unloads it, and uses
-# it all the same; linger says why the library is kept, and unloads it when nothing holds it any more.
+# it all the same; linger says why the library is kept, and unloads it when nothing holds it any more. And on Ruby,
+# of whose compiled methods perf knows no names without linger.
 #
 # Run by `make demo`, which builds and installs what is needed first. Environment: O, the build
 # folder. Changes nothing outside a temporary directory.
 # SPDX-License-Identifier: MIT
 set -eu
 cd "$(dirname "$0")/.."
-linger=${O:-build}/linger
+linger=$(realpath "${O:-build}/linger")
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/linger-demo.XXXXXX")
 tcl=
 trap '[ -z "$tcl" ] || kill "$tcl" 2>/dev/null; rm -rf "$tmp"' EXIT
@@ -115,6 +116,39 @@ done
 kill "$tcl" 2>/dev/null || :
 wait "$tcl" 2>/dev/null || :
 tcl=
+
+cat >"$tmp/compiled.rb" <<'RUBY'
+def sum(n)
+  i = 0
+  s = 0
+  while i < n
+    s += i & 7
+    i += 1
+  end
+  s
+end
+60.times { sum(10) }
+puts sum(60_000_000)
+RUBY
+ruby=(ruby --disable=gems --mjit --mjit-wait --mjit-min-calls=50 compiled.rb)
+# profile COMMAND...: records, and shows where the time went.
+profile() {
+	(cd "$tmp" && "$@" record -q -e cpu-clock:u -o profile "${ruby[@]}" >/dev/null) || return
+	(cd "$tmp" && "$@" report -i profile --stdio --comm ruby --percentage relative -s sym,dso --percent-limit 3 2>/dev/null) |
+		sed -n 's/^ *\([0-9]\)/     \1/p' >"$tmp/shown"
+	cat "$tmp/shown"
+}
+say "5. Ruby compiles methods into libraries, loads them, and deletes the files. Where does it spend its time?"
+echo "     perf record ${ruby[*]}; perf report"
+if HOME=$tmp profile perf; then
+	! grep -q _mjit1 "$tmp/shown" || die "perf knows it by itself"
+	echo "   perf cannot say: the library is gone. linger has kept a copy:"
+	echo "     linger perf record ${ruby[*]}; linger perf report"
+	profile "$linger" perf --archive "$tmp/archive"
+	grep -q _mjit1 "$tmp/shown" || die "the compiled method has no name"
+else
+	echo "   The kernel lets nobody record here, so there is nothing to show."
+fi
 
 say "Those were programs nobody changed. The README says what linger promises, what holds already, and"
 echo "how to switch it off (LINGER=off)."
