@@ -10,17 +10,26 @@ plugin dwarf j "$TMP/j.dwarf.so"
 plugin fp j "$TMP/j.fp.so"
 plugin dwarf k "$TMP/k.dwarf.so" -Wl,--build-id=none
 plugin fp k "$TMP/k.fp.so" -Wl,--build-id=none
+for how in dwarf fp; do
+	plugin $how m "$TMP/m.$how.so"
+	plugin $how mx "$TMP/mx.$how.so"
+done
 
-# attach WHO HOW NAME [linger]: WHO attaches to the host (with linger in it), which has deleted its libraries.
+# attach WHO HOW NAME [linger]: WHO attaches to the host (with linger in it), which has deleted its libraries. With
+# linger it has also closed one, which it goes on using; of what is in the file by then nothing runs.
 attach() {
-	local who=$1 how=$2 name=$3 pid recorder start=()
+	local who=$1 how=$2 name=$3 pid recorder start=() more=()
 	ARCHIVE=$TMP/archive.$name
-	[ $# -lt 4 ] || start=("$LINGER_CMD" run --archive="$ARCHIVE")
+	if [ $# -ge 4 ]; then
+		start=("$LINGER_CMD" run --archive="$ARCHIVE")
+		more=(open "$TMP/m.$how.so" m close cp "$TMP/mx.$how.so" "$TMP/m.$how.so")
+	fi
 	cp j.$how.so $name.j.so && cp k.$how.so $name.k.so
 	mkfifo $name.ready $name.go $name.control $name.ack
 	# shellcheck disable=SC2086
 	"${start[@]}" ./host_$how open $TMP/$name.k.so k open $TMP/$name.j.so j rm $TMP/$name.k.so rm $TMP/$name.j.so \
-		ready $name.ready wait $name.go run j "$SECONDS_A_ROW" back run k "$SECONDS_A_ROW" >$name.phases &
+		"${more[@]}" ready $name.ready wait $name.go ${start:+run m $SECONDS_A_ROW back} \
+		run j "$SECONDS_A_ROW" back run k "$SECONDS_A_ROW" >$name.phases &
 	pid=$!
 	: <$name.ready
 	"$who" record "${EVENT[@]}" -k CLOCK_MONOTONIC --call-graph "$(graph "$how")" -o $name -p $pid -D -1 \
@@ -49,11 +58,13 @@ printf '# %-45s %-18s %s\n' 'j attached, deleted' "$(all plain j)" "$(all linger
 printf '# %-45s %-18s %s\n' 'j the same, with linger in the process' '' "$(all with j)"
 printf '# %-45s %-18s %s\n' 'j2 the same, no build-id' "$(all plain k)" "$(all linger k)"
 printf '# %-45s %-18s %s\n' 'j2 the same, no build-id, with linger' '' "$(all with k)"
+printf '# %-45s %-18s %s\n' 'm closed, kept, overwritten, attached' '' "$(all with m)"
 ok "j has samples" [ "$(value linger_dwarf j 1)" -ge 50 ]
 is "j: attached to a process without linger" "$(all linger j)" 100/100/100/100
 is "j: attached to a process with linger" "$(all with j)" 100/100/100/100
 is "j2: no build-id, without linger" "$(all linger k)" 100/100/100/100
 is "j2: no build-id, with linger" "$(all with k)" 100/100/100/100
+is "m: closed, kept by linger, and overwritten" "$(all with m)" 100/100/100/100
 
 # A private mount namespace, of which nothing is left. What could be looked up by name afterwards is another file.
 plugin dwarf l "$TMP/l.dwarf.so"

@@ -7,7 +7,7 @@
  *	memfd FILE VERSION	the same of a copy that never was a file in a directory
  *	run ROW SECONDS		spend that much CPU time in what was taken last, then print
  *				phase ROW VERSION PID LO HI BEGIN END (hexadecimal, ns of CLOCK_MONOTONIC)
- *	back			on with what was taken before the last one
+ *	back			on with what was taken before this one
  *	close			dlclose what was taken last
  *	rm FILE, mv FROM TO, cp FROM TO		cp writes into TO, as it is
  *	sh COMMAND		run a shell
@@ -29,8 +29,9 @@ struct taken {
 	void *handle;
 	const char *version;
 	long (*entry)(long);
+	uintptr_t lo, hi; /* its range */
 };
-static struct taken last, before;
+static struct taken taken[64], *last = taken;
 
 static _Noreturn void fail(const char *what)
 {
@@ -58,19 +59,37 @@ static void copy(const char *from, int to)
 	close(in);
 }
 
+static void find_range(void)
+{
+	const ElfW(Ehdr) *head;
+	const ElfW(Phdr) *p;
+	struct link_map *map;
+
+	if (dlinfo(last->handle, RTLD_DI_LINKMAP, &map) < 0)
+		fail("dlinfo");
+	last->lo = map->l_addr;
+	head = (const void *)last->lo;
+	p = (const void *)(last->lo + head->e_phoff);
+	for (int i = 0; i < head->e_phnum; i++)
+		if (p[i].p_type == PT_LOAD)
+			last->hi = last->lo + p[i].p_vaddr + p[i].p_memsz;
+}
+
 static void take(void *opened, const char *version)
 {
 	char name[64];
 
-	before = last;
-	last.handle = opened;
-	last.version = version;
+	if (++last == taken + 64)
+		fail("too much is open");
+	last->handle = opened;
+	last->version = version;
 	if (!opened)
 		fail(dlerror());
 	snprintf(name, sizeof(name), "entry_%s", version);
-	*(void **)&last.entry = dlsym(opened, name);
-	if (!last.entry)
+	*(void **)&last->entry = dlsym(opened, name);
+	if (!last->entry)
 		fail(dlerror());
+	find_range();
 }
 
 static void open_memfd(const char *from, const char *version)
@@ -84,42 +103,23 @@ static void open_memfd(const char *from, const char *version)
 	close(fd);
 }
 
-/* The mapped range of what was taken. */
-static void find_range(uintptr_t *ret_lo, uintptr_t *ret_hi)
-{
-	struct link_map *map;
-	const ElfW(Ehdr) *head;
-	const ElfW(Phdr) *p;
-
-	if (dlinfo(last.handle, RTLD_DI_LINKMAP, &map) < 0)
-		fail("dlinfo");
-	head = (const void *)map->l_addr;
-	p = (const void *)(map->l_addr + head->e_phoff);
-	*ret_lo = map->l_addr;
-	for (int i = 0; i < head->e_phnum; i++)
-		if (p[i].p_type == PT_LOAD)
-			*ret_hi = map->l_addr + p[i].p_vaddr + p[i].p_memsz;
-}
-
 __attribute__((noinline)) static long host_run(uint64_t until)
 {
 	long sum = 0;
 
 	while (now(CLOCK_PROCESS_CPUTIME_ID) < until)
-		sum += last.entry(100000);
+		sum += last->entry(100000);
 	return sum;
 }
 
 static long run(const char *row, double seconds)
 {
 	uint64_t begin = now(CLOCK_MONOTONIC);
-	uintptr_t lo = 0, hi = 0;
 	long sum;
 
-	find_range(&lo, &hi);
 	sum = host_run(now(CLOCK_PROCESS_CPUTIME_ID) + (uint64_t)(seconds * 1e9));
-	printf("phase %s %s %d %lx %lx %llu %llu\n", row, last.version, getpid(), (unsigned long)lo,
-	       (unsigned long)hi, (unsigned long long)begin,
+	printf("phase %s %s %d %lx %lx %llu %llu\n", row, last->version, getpid(),
+	       (unsigned long)last->lo, (unsigned long)last->hi, (unsigned long long)begin,
 	       (unsigned long long)now(CLOCK_MONOTONIC));
 	fflush(stdout);
 	return sum;
@@ -159,9 +159,9 @@ int main(int argc, char **argv)
 		else if (!strcmp(word, "run") && ++i + 1 < argc)
 			sum += run(argv[i], atof(argv[i + 1])), i++;
 		else if (!strcmp(word, "back"))
-			last = before;
+			last--;
 		else if (!strcmp(word, "close"))
-			dlclose(last.handle);
+			dlclose(last->handle);
 		else if (!strcmp(word, "rm") && ++i < argc)
 			unlink(argv[i]);
 		else if (!strcmp(word, "mv") && ++i + 1 < argc)
