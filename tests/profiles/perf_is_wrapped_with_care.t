@@ -48,6 +48,16 @@ is "and nothing is said about it" "$(cat said)" ''
 in_it -h >said
 like "help is perf's own" "$(cat said)" 'Usage: perf record'
 
+# A program without linger among those that are recorded: what is still there at the end is kept.
+for row in s t; do plugin dwarf $row "$TMP/$row.so"; done
+plugin dwarf t "$TMP/t.so" -Wl,--build-id=none
+LINGER=children:off "$LINGER_CMD" perf --archive "$TMP/after" record "${EVENT[@]}" -o after.data sh -c \
+	"./host_dwarf open $TMP/s.so s run s 0.05 open $TMP/t.so t run t 0.05; :" >after.phases 2>&1
+is "linger is not in that program" "$(grep -l s.so after/manifest/* | wc -l)" 0
+rm s.so t.so
+names=$("$LINGER_CMD" perf --archive "$TMP/after" script -i after.data -F ip,sym 2>&1 | grep -c ' leaf_[st]$')
+ok "a program without linger has its names, too" [ "$names" -gt 60 ]
+
 # perf 6.1 dies of SIGPIPE at the first sample in a file that is gone.
 cp a.so gone.so
 perf record "${EVENT[@]}" -N -o gone ./host_dwarf open "$TMP/gone.so" a run a 0.05 rm "$TMP/gone.so" >said 2>&1

@@ -30,18 +30,32 @@ cat >plugins.py <<'END'
 import ctypes, os, shutil, subprocess, tempfile, time
 
 directory = tempfile.mkdtemp(prefix="python-plugins-")
-plugins = []
-for name in "first", "second":
+
+def load(name, *flags):
     library = f"{directory}/{name}.so"
     source = f"static __attribute__((noinline)) long {name}(long n) {{ long x = 0; while (n--) x = x * 3 + n; return x; }}"
     source += f"long call(long n) {{ return {name}(n) + 1; }}"
-    subprocess.run([os.environ["CC"], "-O1", "-g", "-shared", "-fPIC", "-x", "c", "-o", library, "-"], input=source, text=True, check=True)
-    plugins.append(ctypes.CDLL(library))
-shutil.rmtree(directory)
-for plugin in plugins:
-    end = time.process_time() + 0.15
+    command = [os.environ["CC"], "-O1", "-g", "-shared", "-fPIC", "-x", "c", "-o", library, *flags, "-"]
+    subprocess.run(command, input=source, text=True, check=True)
+    plugin = ctypes.CDLL(library)
+    os.unlink(library)
+    return plugin
+
+def use(plugin):
+    end = time.process_time() + 0.1
     while time.process_time() < end:
         plugin.call(100000)
+
+first = load("first")
+second = load("second", "-Wl,--build-id=none")
+child = os.fork()
+if child == 0: # what it has from its parent, and what it loads itself
+    use(second)
+    use(load("third", "-Wl,--build-id=none"))
+    os._exit(0)
+os.waitpid(child, 0)
+use(first)
+shutil.rmtree(directory)
 END
 
 # named WHO FILE DSO: how many samples in such files have a name, and how many there are.
