@@ -329,9 +329,12 @@ int lgr_elf_file_defines(lgr_reader read, void *arg, const char *name)
 	return table ? -ENOENT : -EBADMSG;
 }
 
-/* Finds a note in the bytes of one segment; both padded sizes are bounded by n before use. */
+/*
+ * Finds a note in the bytes of one segment; both padded sizes are bounded by n before use.
+ * @desc_size: the size wanted of its descriptor, or 0 for any; becomes that of the one found.
+ */
 static bool find_note(const char *notes, size_t n, size_t align, const char *name, uint32_t type,
-		      size_t desc_size, size_t *ret)
+		      size_t *desc_size, size_t *ret)
 {
 	size_t name_size = strlen(name) + 1;
 
@@ -346,8 +349,10 @@ static bool find_note(const char *notes, size_t n, size_t align, const char *nam
 		if (desc > n || head.n_descsz > n - desc)
 			return false;
 		if (head.n_type == type && head.n_namesz == name_size &&
-		    head.n_descsz == desc_size && !memcmp(notes + sizeof(head), name, name_size)) {
+		    (!*desc_size || head.n_descsz == *desc_size) &&
+		    !memcmp(notes + sizeof(head), name, name_size)) {
 			*ret += desc;
+			*desc_size = head.n_descsz;
 			return true;
 		}
 		if (end >= n)
@@ -372,7 +377,7 @@ static int read_note(const struct image *image, const Elf64_Phdr *p, uint64_t at
 	if (!notes)
 		return -ENOMEM;
 	if (image->read(image->arg, at, notes, p->p_memsz) < 0 ||
-	    !find_note(notes, p->p_memsz, p->p_align == 8 ? 8 : 4, name, type, desc_size, &offset))
+	    !find_note(notes, p->p_memsz, p->p_align == 8 ? 8 : 4, name, type, &desc_size, &offset))
 		return -ENOENT;
 	*ret_at = at + offset;
 	return 0;
@@ -439,6 +444,32 @@ int lgr_elf_find_segment(lgr_reader read, void *arg, uint64_t base, uint32_t typ
 		return 0;
 	}
 	return -ENOENT;
+}
+
+size_t lgr_elf_page_build_id(const char *page, size_t n, const char **ret)
+{
+	Elf64_Ehdr head;
+
+	memcpy(&head, page, n < sizeof(head) ? n : sizeof(head));
+	if (n < sizeof(head) || memcmp(head.e_ident, ELFMAG, SELFMAG) ||
+	    head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_phentsize != sizeof(Elf64_Phdr))
+		return 0;
+	for (size_t i = 0; i < head.e_phnum; i++) {
+		uint64_t at = head.e_phoff + i * sizeof(Elf64_Phdr);
+		size_t offset = 0, size = 0;
+		Elf64_Phdr p;
+
+		if (at > n || n - at < sizeof(p))
+			return 0;
+		memcpy(&p, page + at, sizeof(p));
+		if (p.p_type != PT_NOTE || p.p_offset > n || p.p_filesz > n - p.p_offset ||
+		    !find_note(page + p.p_offset, p.p_filesz, p.p_align == 8 ? 8 : 4, "GNU",
+			       NT_GNU_BUILD_ID, &size, &offset))
+			continue;
+		*ret = page + p.p_offset + offset;
+		return size;
+	}
+	return 0;
 }
 
 const char *lgr_elf_file_describe(const struct lgr_elf_file *elf, char *buf, size_t n)

@@ -17,6 +17,7 @@ static const struct command {
 	{ "ls", lgr_cmd_ls, "list the processes that have linger, or the objects of one" },
 	{ "why", lgr_cmd_why, "say what keeps an object in a process" },
 	{ "stat", lgr_cmd_stat, "show what linger does in a process, in numbers" },
+	{ "gdb", lgr_cmd_gdb, "run gdb on a process or a core, with the files that were loaded" },
 	{ "log", lgr_cmd_log, "show event logs" },
 	{ "perf", lgr_cmd_perf,
 	  "record and report with perf, which then names all that was loaded" },

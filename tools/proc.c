@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 
 #include "tool.h"
@@ -44,13 +45,16 @@ void lgr_maps_deinit(struct lgr_maps *maps)
 /* Takes a line apart; the name is the caller's then. False: it is no such line. */
 static bool read_mapping(const char *line, struct lgr_mapping *ret)
 {
+	unsigned device_major, device_minor;
 	char permissions[5];
 	int name = 0;
 
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %" SCNu64 " %n", &ret->lo,
-		   &ret->hi, permissions, &ret->offset, &ret->inode, &name) != 5)
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 " %n", &ret->lo,
+		   &ret->hi, permissions, &ret->offset, &device_major, &device_minor, &ret->inode,
+		   &name) != 7)
 		return false;
 	ret->executable = permissions[2] == 'x';
+	ret->device = makedev(device_major, device_minor);
 	ret->shared = permissions[3] == 's';
 	ret->name = strndup(line + name, strcspn(line + name, "\n"));
 	return true;
@@ -98,7 +102,7 @@ const struct lgr_mapping *lgr_maps_find(const struct lgr_maps *maps, uint64_t lo
 }
 
 /* A process without a single mapping has ended, or is the kernel's own. */
-static int without_memory(pid_t pid)
+int lgr_without_memory(pid_t pid)
 {
 	_cleanup_fclose_ FILE *file = lgr_proc_file(pid, "stat");
 	char line[512], *behind;
@@ -226,7 +230,7 @@ int lgr_proc_open(pid_t pid, struct lgr_proc *ret)
 	if (r < 0)
 		return r;
 	if (maps.count == 0)
-		return without_memory(pid);
+		return lgr_without_memory(pid);
 	for (size_t i = 0; i < maps.count; i++) {
 		const struct lgr_mapping *m = &maps.mapping[i];
 

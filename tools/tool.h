@@ -60,6 +60,7 @@ int lgr_cmd_log(int argc, char **argv);
 int lgr_cmd_perf(int argc, char **argv);
 int lgr_cmd_stat(int argc, char **argv);
 int lgr_cmd_why(int argc, char **argv);
+int lgr_cmd_gdb(int argc, char **argv);
 
 /* --------------------------------------------------------------------- say.c */
 
@@ -177,6 +178,12 @@ int lgr_elf_find_note(lgr_reader read, void *arg, uint64_t base, const char *nam
 int lgr_elf_find_segment(lgr_reader read, void *arg, uint64_t base, uint32_t type, uint64_t *ret_at,
 			 uint64_t *ret_size);
 
+/*
+ * lgr_elf_page_build_id - the build-id in the first @n bytes of a file or an image, if it is there.
+ * @page: aligned as malloc does. @ret: where in @page. Returns its length, 0 if there is none.
+ */
+size_t lgr_elf_page_build_id(const char *page, size_t n, const char **ret);
+
 /* lgr_elf_file_describe - "64-bit AArch64" and the like, in @buf. */
 const char *lgr_elf_file_describe(const struct lgr_elf_file *elf, char *buf, size_t n);
 
@@ -276,6 +283,7 @@ int lgr_proc_refuse(const char *who, const struct lgr_proc *proc, int r);
 struct lgr_mapping {
 	uint64_t lo, hi; /* [lo, hi) */
 	uint64_t offset, inode;
+	dev_t device;
 	bool executable, shared;
 	char *name; /* "" where it has none */
 };
@@ -289,11 +297,21 @@ struct lgr_maps {
 int lgr_maps_read(pid_t pid, struct lgr_maps *maps);
 void lgr_maps_deinit(struct lgr_maps *maps);
 
+/* lgr_without_memory - why @pid has no mappings: -ESRCH, -ECHILD or -ENXIO, as lgr_proc_open. */
+int lgr_without_memory(pid_t pid);
+
 /* lgr_maps_find - the first mapping that has something of [lo, hi), or NULL. */
 const struct lgr_mapping *lgr_maps_find(const struct lgr_maps *maps, uint64_t lo, uint64_t hi);
 
 /* A process number: digits, and small enough for a pid. */
 bool lgr_parse_pid(const char *s, pid_t *ret);
+
+/* What is wanted of the auxiliary vector that the kernel gave the program. */
+struct lgr_auxv {
+	uint64_t phdr, phnum, vdso;
+};
+
+void lgr_auxv_take(struct lgr_auxv *auxv, uint64_t type, uint64_t value);
 
 /* The name of a policy, which may be any number where it comes from a process. */
 const char *lgr_policy_name(uint32_t policy);
@@ -320,6 +338,112 @@ void lgr_proc_objects_deinit(struct lgr_proc_objects *objects);
 
 /* Its state (enum lgr_state, or any number), but what is open again is live. */
 uint32_t lgr_proc_object_state(const struct lgr_proc_object *o);
+
+/* -------------------------------------------------------------------- core.c */
+
+struct lgr_core_load {
+	uint64_t lo, hi; /* [lo, hi) */
+	uint64_t offset; /* of its bytes in the core file */
+};
+
+struct lgr_core {
+	int fd;
+	pid_t pid; /* as the process called itself; 0: it is not said */
+	struct lgr_auxv auxv;
+	struct lgr_maps maps; /* the files that were mapped; inodes are 0 */
+	struct lgr_core_load *load;
+	size_t loads;
+};
+
+/*
+ * lgr_core_open - 0, -ENOEXEC (no core of this kind of machine), -EBADMSG (damaged), or another negative
+ * errno. The caller deinits in every case.
+ */
+int lgr_core_open(const char *path, struct lgr_core *ret);
+void lgr_core_deinit(struct lgr_core *core);
+int lgr_read_core(void *arg, uint64_t at, void *buf, size_t n); /* lgr_reader; @arg: the core */
+
+/* ----------------------------------------------------------------- modules.c */
+
+/* A loaded file, as the loader tells debuggers. */
+struct lgr_module {
+	char *name;
+	uint64_t bias;	  /* what was added to the addresses of the file */
+	uint64_t base;	  /* where its first byte is */
+	uint64_t dynamic; /* where its dynamic section is */
+};
+
+struct lgr_modules {
+	struct lgr_module *module; /* of all namespaces, without the program and the vdso */
+	size_t count, cap;
+};
+
+/*
+ * lgr_modules_read - 0, or the reader's error: then @ret has what could be read. The caller deinits in
+ * every case.
+ */
+int lgr_modules_read(lgr_reader read, void *arg, const struct lgr_auxv *auxv,
+		     const struct lgr_maps *maps, struct lgr_modules *ret);
+void lgr_modules_deinit(struct lgr_modules *modules);
+
+/* ------------------------------------------------------------------ copies.c */
+
+/* What the archive has of one process. */
+struct lgr_copies {
+	char *dir; /* of the archive */
+	struct lgr_copy {
+		uint64_t lo, hi; /* [lo, hi) */
+		uint64_t id;
+		bool gone; /* it was unloaded */
+		char *key; /* of its directory */
+	} * copy;
+	size_t count, cap;
+};
+
+/*
+ * lgr_copies_open - reads what was noted of process @pid in the archive @dir, newest process first.
+ * An archive that is not there, or has nothing of it, is no error. 0 or -ENOMEM.
+ * The caller deinits in every case.
+ */
+int lgr_copies_open(const char *dir, pid_t pid, struct lgr_copies *ret);
+void lgr_copies_deinit(struct lgr_copies *copies);
+
+/*
+ * lgr_copies_next - the copies that may be of the object that has @at in it and this build-id, the
+ * likeliest first.
+ * @cursor: 0 at first, then left alone. @name: what the object is called; a link of this name is
+ * preferred. Returns a path for the caller to free; NULL: there is no other.
+ */
+char *lgr_copies_next(const struct lgr_copies *copies, uint64_t at, const char *build_id,
+		      size_t build_id_size, const char *name, size_t *cursor);
+
+/* -------------------------------------------------------------------- tree.c */
+
+/* A process or a core, as a debugger will see it. */
+struct lgr_debuggee {
+	pid_t pid;	  /* 0: a core */
+	const char *core; /* its path; NULL: a process */
+	char root[64];	  /* what its paths begin with for us; "": with nothing */
+	lgr_reader read;
+	void *arg;
+	const struct lgr_maps *maps;
+	const struct lgr_copies *copies;
+	size_t program; /* which of the modules is the program itself; none, past the last */
+};
+
+struct lgr_tree {
+	char *dir;
+	char *script; /* commands for gdb */
+	unsigned files;
+};
+
+/*
+ * lgr_tree_init - finds the file of each module, and makes what gdb needs to find it.
+ * Returns 0, or the exit status after a sentence. lgr_tree_deinit, in every case, removes it again.
+ */
+int lgr_tree_init(const char *who, const struct lgr_debuggee *of, const struct lgr_modules *modules,
+		  struct lgr_tree *ret);
+void lgr_tree_deinit(struct lgr_tree *tree);
 
 /* -------------------------------------------------------------------- view.c */
 
