@@ -25,6 +25,7 @@
 #include "stub.h"
 #include "sys.h"
 #include "text.h"
+#include "valgrind.h"
 #include "watch.h"
 
 #define PIECE ((size_t)256 << 10) /* looked at between two looks at the clock */
@@ -425,20 +426,6 @@ static void look_at_kept(struct look *l)
 
 /* ------------------------------------------------------------------------------ beginning, ending */
 
-/* Its own errors about uninitialised memory would fill the screen, and it knows no clone(2) of ours. */
-static bool in_valgrind(void)
-{
-	const struct lgr_object *object = NULL;
-
-	while ((object = lgr_registry_next(object))) {
-		const char *name = lgr_last(lgr_path_of(object), '/');
-
-		if (lgr_is(object, LGR_FL_STARTUP) && name && lgr_after(name, "/vgpreload_"))
-			return true;
-	}
-	return false;
-}
-
 /* The objects to be looked for; the span of their addresses. */
 static void seek(struct look *l)
 {
@@ -455,15 +442,11 @@ static void seek(struct look *l)
 
 static bool can_see(struct look *l, uint64_t limit_ns)
 {
-	static int valgrind = -1;
-
-	if (valgrind < 0)
-		valgrind = in_valgrind();
 	l->threads = lgr_kernel_threads();
 	l->clock = l->threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
 	l->begun = lgr_sys_clock(l->clock);
 	l->until = l->begun + limit_ns;
-	if (valgrind)
+	if (lgr_in_valgrind())
 		lgr_look_failed(l, LGR_UN_VALGRIND);
 	else if (!lgr_filter_allows())
 		lgr_look_failed(l, LGR_UN_SECCOMP);

@@ -19,6 +19,7 @@
 #include "settings.h"
 #include "start.h"
 #include "text.h"
+#include "valgrind.h"
 #include "words.h"
 
 struct lgr_records lgr_records;
@@ -291,12 +292,18 @@ void lgr_records_find(void)
 {
 	static _Atomic bool begun;
 	static char mark;
-	bool registered;
+	bool registered, valgrind;
 
 	if (lgr_likely(atomic_load_explicit(&begun, memory_order_relaxed)) ||
 	    atomic_exchange(&begun, true))
 		return;
-	lgr_heap_try();
+	if (!lgr_lock(&lgr_lock_registry))
+		return;
+	valgrind = lgr_in_valgrind();
+	lgr_unlock(&lgr_lock_registry);
+	/* It reads what it has freed: an error of the program's, memcheck would say. */
+	if (!valgrind)
+		lgr_heap_try();
 	registered = lgr_libc.atexit(at_exit, &mark, &mark) == 0;
 	if (!lgr_lock(&lgr_lock_registry))
 		return;
