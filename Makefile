@@ -52,7 +52,8 @@ HOSTS = $(patsubst tests/hosts/%.c,$(O)/tests/%,$(wildcard tests/hosts/host_*.c)
 STRESS = $(patsubst tests/stress/%.c,$(O)/tests/%,$(wildcard tests/stress/stress_*.c))
 
 .PHONY: all demo test check check-churn check-reach check-sweep check-unit check-abi check-scenarios \
-	check-programs check-suites check-crashes check-redirects check-profiles check-faults check-ghc check-runtimes \
+	check-programs check-suites check-crashes check-redirects check-profiles check-debuggers \
+	check-faults check-ghc check-runtimes \
 	check-stress check-emulated check-all fuzz-config bench install uninstall lint format format-check clean help \
 	dist tags packages-demo packages-test packages-bench both-compilers sanitized-builds \
 	unit-binaries run-all
@@ -72,6 +73,7 @@ help:
 ##  make check-crashes     programs that crash plain, and live with linger
 ##  make check-redirects   symbols redirected and restored in every way there is (DURATION SEED)
 ##  make check-profiles    code whose files are gone, named by perf
+##  make check-debuggers   gdb, valgrind, sanitizers, heap and CPU profilers name what is closed or deleted
 ##  make check-suites      test suites of Tcl, SQLite, APR and GLib, judged by themselves
 ##  make check-stress      seeded churn (DURATION=seconds SEED=n)
 ##  make check-churn       threads that open, use, replace and close, also with sanitizers (DURATION SEED)
@@ -177,6 +179,8 @@ check-redirects: all
 	@$(RUN_TESTS) $(wildcard tests/redirects/*.t)
 check-profiles: all
 	@$(RUN_TESTS) $(wildcard tests/profiles/*.t)
+check-debuggers: all
+	@$(RUN_TESTS) $(wildcard tests/debuggers/*.t)
 # Sources are fetched, and SQLite's takes half a minute to build: once, into the build folder.
 check-suites: all
 	@$(RUN_TESTS) $(SUITE_TESTS)
@@ -211,7 +215,8 @@ both-compilers:
 QUICK_TESTS = $(UNIT) $(STRESS) $(foreach d,$(SANITIZED),$(patsubst $(O)/%,$d/%,$(UNIT) $(STRESS))) \
 	$(wildcard tests/abi/*.t tests/scenarios/*.t tests/faults/*.t tests/runtimes/*.t tests/stress/*.t tests/sweep/*.t)
 run-all: all $(UNIT) $(STRESS) $(HOSTS) $(PLUGINS)
-	@$(RUN_TESTS) $(SUITE_TESTS) $(QUICK_TESTS) $(wildcard tests/redirects/*.t tests/programs/*.t tests/crashes/*.t tests/profiles/*.t)
+	@$(RUN_TESTS) $(SUITE_TESTS) $(QUICK_TESTS) $(wildcard tests/redirects/*.t tests/debuggers/*.t \
+		tests/programs/*.t tests/crashes/*.t tests/profiles/*.t)
 
 # Packages stand beside what needs them, one a line.
 packages = $(shell sed 's/\#.*//' $(wildcard $(1)))

@@ -67,11 +67,10 @@ static bool is_elf(lgr_reader read, void *arg, uint64_t at)
 static uint64_t find_base(lgr_reader read, void *arg, const struct lgr_maps *maps,
 			  const struct link_map *map)
 {
+	const struct lgr_mapping *at = lgr_maps_find(maps, map->l_addr, map->l_addr + 1);
 	uint64_t dynamic = (uintptr_t)map->l_ld;
 
-	const struct lgr_mapping *at = lgr_maps_find(maps, map->l_addr, map->l_addr + 1);
-
-	if (at && at->lo == map->l_addr && at->offset == 0)
+	if ((at && at->lo == map->l_addr && at->offset == 0) || is_elf(read, arg, map->l_addr))
 		return map->l_addr;
 	for (size_t i = maps->count; i-- > 0;) {
 		const struct lgr_mapping *m = &maps->mapping[i];

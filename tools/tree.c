@@ -266,19 +266,42 @@ static bool add_link(struct links *links, const char *name, const char *to, stru
 	return true;
 }
 
+/* What a mapping is likely to be of, by its name: parts of a module, and the page that linger holds of it. */
+static const char *guess(const char *name, const struct found *found, size_t n)
+{
+	const char *suffix = strstr(name, " (deleted)");
+	size_t len = suffix ? (size_t)(suffix - name) : 0;
+
+	for (size_t i = 0; suffix && i < n; i++) {
+		_cleanup_free_ char *plain = plain_name(found[i].module->name);
+
+		if (plain && *name == '/' && !strncmp(plain + strlen("tree"), name, len) &&
+		    !plain[strlen("tree") + len])
+			return found[i].file;
+	}
+	return suffix ? NULL : name;
+}
+
 /* Files of a core, by which gdb reads what a core leaves out: code, constants. */
 static bool add_mappings(const struct lgr_debuggee *of, struct found *found, size_t n,
 			 struct links *links)
 {
+	const char *last = "";
+
 	for (size_t i = 0; i < of->maps->count; i++) {
 		const struct lgr_mapping *m = &of->maps->mapping[i];
-		struct found *f = NULL;
+		const struct found *f = NULL;
+		const char *guessed;
 
 		for (size_t k = 0; k < n && !f; k++)
 			if (found[k].module->base == m->lo)
 				f = &found[k];
-		if (!add_link(links, m->name, f ? f->file : m->name, NULL, !f))
+		if (f && !add_link(links, m->name, f->file, NULL, false))
 			return false;
+		guessed = f || !strcmp(m->name, last) ? NULL : guess(m->name, found, n);
+		if (guessed && !add_link(links, m->name, guessed, NULL, true))
+			return false;
+		last = m->name;
 	}
 	return true;
 }
@@ -511,15 +534,26 @@ static int make_dir(struct lgr_tree *tree)
 	return asprintf(&tree->script, "%s/commands", tree->dir) < 0 ? -ENOMEM : 0;
 }
 
+/* Would gdb miss a file, or open a wrong one? */
+static bool needs_links(const struct lgr_debuggee *of, const struct found *found, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct lgr_module *m = found[i].module;
+		const struct lgr_mapping *at = lgr_maps_find(of->maps, m->base, m->base + 1);
+
+		if (found[i].moved || (!of->pid && at && access(at->name, R_OK) < 0))
+			return true;
+	}
+	return false;
+}
+
 static int make(struct lgr_tree *tree, const struct lgr_debuggee *of, struct found *found, size_t n)
 {
 	_cleanup_(links_deinit) struct links links = { 0 };
-	bool moved = false, ok;
+	bool moved = needs_links(of, found, n), ok;
 	FILE *out;
 	int r;
 
-	for (size_t i = 0; i < n; i++)
-		moved |= found[i].moved;
 	r = make_dir(tree);
 	if (r == 0 && moved)
 		r = gather(of, found, n, &links) ? make_links(tree, of, &links) : -ENOMEM;
