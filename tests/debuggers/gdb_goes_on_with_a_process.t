@@ -15,8 +15,8 @@ P=$TMP/p.so
 # The first library is deleted with a thread inside; then another one comes under its name, and a third.
 cp old.so p.so
 cp new.so by.so
-start plain open "$P" enter delete "$P" wait replace "$P" by.so namespace "$P" call probed \
-	open "$TMP/third.so" call probed wait
+start plain open "$P" enter delete "$P" wait replace "$P" by.so namespace "$P" call trace \
+	open "$TMP/third.so" call trace wait
 got=$("$LINGER_CMD" gdb $PID -q -batch -ex 'set breakpoint pending on' -ex 'break mid_third' \
 	-ex 'break mid_new' -ex 'thread apply all backtrace' -ex 'shell echo >&7' -ex 'continue' \
 	-ex 'backtrace 2' -ex 'continue' -ex 'backtrace 2' 7>&7 2>&1)

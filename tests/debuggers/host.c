@@ -7,7 +7,8 @@
  *	call WHAT	calls entry() here, with a callback of this name
  *	close		dlclose
  *	delete FILE, replace FILE BY (rename), rewrite FILE BY (the same file, other bytes)
- *	wait		says "ready", and waits for a line of input
+ *	wait		says "ready", and waits for a line of input; one that says "poke" makes it call
+ *			the function with the probe, and wait for another
  *	use-after-free	of what the callback `allocate` got
  *	abort
  *
@@ -74,11 +75,19 @@ static void allocate(void *arg)
 	(void)arg;
 }
 
-/* What a tracer puts a probe on. */
-__attribute__((noinline)) void probed(void *arg);
-void probed(void *arg)
+/* What a tracer puts a probe on: before its frame is there, by which that of who calls it is left out. */
+__attribute__((noinline)) void probed(void);
+void probed(void)
 {
-	__asm__ volatile("" : : "r"(arg) : "memory");
+	__asm__ volatile("" : : : "memory");
+}
+
+static volatile int calls;
+static void trace(void *arg)
+{
+	probed();
+	calls++;
+	(void)arg;
 }
 
 static callback named(const char *name)
@@ -88,7 +97,7 @@ static callback named(const char *name)
 		callback f;
 	} callbacks[] = {
 		{ "leak", leak },     { "store", store }, { "allocate", allocate },
-		{ "probed", probed }, { "spin", NULL }, /* that is entry()'s own */
+		{ "trace", trace }, { "spin", NULL }, /* that is entry()'s own */
 	};
 
 	for (size_t i = 0; i < sizeof(callbacks) / sizeof(callbacks[0]); i++)
@@ -188,8 +197,12 @@ static void wait_for_input(char **arg)
 
 	puts("ready");
 	fflush(stdout);
-	if (!fgets(line, sizeof(line), stdin))
-		exit(3);
+	do {
+		if (!fgets(line, sizeof(line), stdin))
+			exit(3);
+		if (!strcmp(line, "poke\n"))
+			probed();
+	} while (!strcmp(line, "poke\n"));
 	(void)arg;
 }
 
