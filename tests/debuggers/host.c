@@ -96,7 +96,7 @@ static callback named(const char *name)
 		const char *name;
 		callback f;
 	} callbacks[] = {
-		{ "leak", leak },     { "store", store }, { "allocate", allocate },
+		{ "leak", leak },   { "store", store }, { "allocate", allocate },
 		{ "trace", trace }, { "spin", NULL }, /* that is entry()'s own */
 	};
 

@@ -5,7 +5,8 @@
  *
  * Built with -DGEN=name, so that the chain says which library it is: leaf_NAME, mid_NAME, entry, in
  * NAME.c. -DPAD=1 moves everything, as another version of a library does. Without a callback the static
- * function itself is busy for 0.2 s of processor time. With -DTRACED constructor and destructor call the host.
+ * function itself is busy for 0.2 s of processor time. With -DTRACED constructor, destructor and
+ * hurl() call the host's traced().
  * SPDX-License-Identifier: MIT
  */
 #define TEXT_(x) #x
@@ -37,13 +38,21 @@ void entry(callback f, void *arg);
 
 #ifdef TRACED
 void traced(const char *place); /* the host's */
-__attribute__((constructor)) static void begin(void)
+__attribute__((constructor)) static void JOIN(begin_, GEN)(void)
 {
 	traced("constructor of " TEXT(GEN));
 }
-__attribute__((destructor)) static void end(void)
+__attribute__((destructor)) static void JOIN(end_, GEN)(void)
 {
 	traced("destructor of " TEXT(GEN));
+}
+
+void hurl(void);
+void hurl(void)
+{
+	traced("hurled");
+	traced("throw");
+	calls++;
 }
 #endif
 

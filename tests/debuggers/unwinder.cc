@@ -11,6 +11,7 @@
  */
 #include <dlfcn.h>
 #include <execinfo.h>
+#include <linger.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,8 @@ typedef void (*entry)(void (*f)(void *), void *arg);
 
 extern "C" void traced(const char *place);
 
+static int ended; /* destructors of the first library */
+
 static int walk(void **at, int most)
 {
 #ifdef LIBUNWIND
@@ -36,7 +39,7 @@ static int walk(void **at, int most)
 /* Local functions have no name that dladdr knows: the file's symbols do. */
 static const char *name_of(void *at)
 {
-	static const char *const known[] = { "libc.so", "ld-linux", "liblinger.so", "libunwind" };
+	static const char *const known[] = { "libc.so", "ld-linux", "liblinger.so", "libunwind.so" };
 	Dl_info info;
 
 	if (!dladdr(at, &info))
@@ -53,6 +56,9 @@ void traced(const char *place)
 	int n = walk(at, 256);
 	bool main_seen = false;
 
+	if (!strcmp(place, "throw"))
+		throw place;
+	ended += !strcmp(place, "destructor of old");
 	printf("%s:", place);
 	for (int i = 1; i < n && !main_seen; i++) {
 		const char *name = name_of((char *)at[i] - 1);
@@ -87,6 +93,16 @@ static void throw_through(entry f, const char *place)
 	fflush(stdout);
 }
 
+static void hurl_through(void *handle)
+{
+	try {
+		((void (*)(void))dlsym(handle, "hurl"))();
+		puts("hurl: nothing was thrown");
+	} catch (const char *) {
+		puts("hurl: caught");
+	}
+}
+
 static void *open_library(const char *path)
 {
 	void *handle = dlopen(path, RTLD_NOW);
@@ -96,6 +112,11 @@ static void *open_library(const char *path)
 		exit(2);
 	}
 	return handle;
+}
+
+static void told(const struct linger_closing *, void *arg)
+{
+	traced((const char *)arg);
 }
 
 static entry volatile held;
@@ -115,6 +136,8 @@ int main(int argc, char **argv)
 	handle = open_library(argv[1]);
 	held = (entry)dlsym(handle, "entry");
 	held(called_back, (void *)"open");
+	hurl_through(handle);
+	linger_on((const void *)held, LINGER_CLOSE_REQUESTED, told, (void *)"callback");
 	dlclose(handle);
 	held(called_back, (void *)"kept");
 	throw_through(held, "thrown through kept code");
@@ -126,9 +149,9 @@ int main(int argc, char **argv)
 	throw_through(held, "thrown through replaced code");
 	((entry)dlsym(handle, "entry"))(called_back, (void *)"new");
 
-	/* It goes inside some later call. */
+	/* It goes inside some later call, unless something of the unwinder's leads there. */
 	held = NULL;
-	for (int i = 0; i < 400 && argc; i++) {
+	for (int i = 0; i < 100 && ended < 2; i++) {
 		dlclose(dlopen(argv[1], RTLD_NOW));
 		usleep(5000);
 	}
