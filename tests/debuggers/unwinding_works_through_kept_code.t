@@ -29,7 +29,7 @@ run() {
 	if [ "$2" = plain ]; then
 		"$TMP/$1" "$TMP/p.so" "$TMP/q.so" 2>&1
 	else
-		LINGER_SETTINGS=$2 POLICY= with_linger "$TMP/log" "$TMP/$1" "$TMP/p.so" "$TMP/q.so" 2>&1
+		LINGER_SETTINGS=$2 POLICY='' with_linger "$TMP/log" "$TMP/$1" "$TMP/p.so" "$TMP/q.so" 2>&1
 	fi | sort -u | grep -v '_start no main$'
 } 2>/dev/null # the shell's own words about a crash
 

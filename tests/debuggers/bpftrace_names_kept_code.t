@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# bpftrace takes the stack of a function that a library calls, and names it when it prints: while the process
+# still runs, but the library is closed by then, or its file is gone. A library that is kept has names.
+# SPDX-License-Identifier: MIT
+. "$(dirname "$0")/debuggers.sh"
+need bpftrace bpftrace
+
+plugin old.so old
+plugin other.so new
+P=$TMP/p.so
+
+# One stack: the host waits, is given a probe, goes on (SETTINGS ACTION...), and waits again when it is printed.
+stack() {
+	local with=$1 tracer
+	shift
+	cp old.so p.so
+	start "$with" wait "$@" wait
+	: >traced
+	timeout 60 bpftrace -p "$PID" -e "uprobe:$HOST:probed { printf(\"hit\\n\"); @[ustack] = count(); }" \
+		>traced 2>&1 &
+	tracer=$!
+	# It says nothing when the probe is there.
+	until grep -q '^hit' traced; do
+		kill -0 $tracer 2>/dev/null || return
+		poke poke
+		sleep 0.05
+	done
+	poke go
+	until [ "$(grep -c ready output)" = 2 ]; do
+		kill -0 "$PID" 2>/dev/null || return
+		sleep 0.02
+	done
+	kill -INT $tracer
+	wait $tracer
+	stop
+	cat traced
+} 2>/dev/null
+
+control=$(stack plain open "$P" call trace)
+if ! grep -qw main <<<"$control"; then
+	skip "stacks" "no probe can be set here: $(head -1 <<<"$control")"
+	exit
+fi
+TABLE=$(printf '%-36s %8s %8s' "three frames" plain never)
+# row TITLE PLAIN NEVER ACTION...
+row() {
+	local title=$1 plain=$2 never=$3 a b
+	shift 3
+	a=$(named old "$(stack plain "$@")")
+	b=$(named old "$(stack policy:never "$@")")
+	is "$title, plain" "$a" "$plain"
+	is "$title, policy:never" "$b" "$never"
+	TABLE+=$'\n'$(printf '%-36s %8s %8s' "$title" "$a" "$b")
+}
+row open 3 3 open "$P" call trace
+row closed 0 3 open "$P" call trace close
+row "closed, deleted" 0 3 open "$P" call trace close delete "$P"
+while IFS= read -r line; do echo "# $line"; done <<<"$TABLE"
