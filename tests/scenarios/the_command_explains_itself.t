@@ -6,7 +6,7 @@
 cd "$TMP" || exit
 L=$LINGER_CMD
 
-for command in run ls why stat log perf; do
+for command in run ls why stat log perf gdb; do
 	"$L" $command --help > out 2> err
 	is "$command --help: status" $? 0
 	like "$command --help: what it says" "$(cat out)" "^usage: linger $command "
