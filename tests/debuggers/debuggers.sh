@@ -11,7 +11,7 @@ mkdir "$TMP/home" "$TMP/tmp"
 # Nothing of the user's: no settings of a debugger, no server of debug files.
 export HOME=$TMP/home TMPDIR=$TMP/tmp LC_ALL=C
 unset DEBUGINFOD_URLS XDG_CACHE_HOME ASAN_OPTIONS LSAN_OPTIONS GDBHISTFILE
-ulimit -c 0
+ulimit -S -c 0
 cd "$TMP" || exit
 HOST=$TMP/host
 
@@ -76,6 +76,11 @@ named() {
 		fi
 	done
 	echo $n
+}
+
+# Whether this linger makes an archive.
+has_archive() {
+	! env LINGER=help "LD_PRELOAD=$SHIM" true 2>&1 | grep -A1 '^  archive:' | grep -q 'no effect'
 }
 
 # --------------------------------------------------------- an archive made by hand, as the shim makes it

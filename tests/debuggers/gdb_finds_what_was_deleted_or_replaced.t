@@ -102,5 +102,15 @@ rm -r "$ARCHIVE/objects/$OLD"
 SOURCE=stripped.so row "separate debug file, deleted" old:0:0 plain open "$P" enter delete "$P"
 SOURCE=stripped.so row "separate debug file, replaced" old:wrong:wrong plain open "$P" enter replace "$P" by.so
 
+# A core as the kernel writes it, where that is to the current directory.
+if grep -qxE '[^|/]+' /proc/sys/kernel/core_pattern; then
+	rm -f core*
+	cp stripped.so p.so
+	(ulimit -S -c unlimited && "$HOST" open "$P" enter delete "$P" abort) 2>/dev/null
+	is "a core of the kernel's, gdb" "$(named old "$(gdb "$HOST" core* "${BT[@]}" 2>&1)" places)" 0
+	got=$("$LINGER_CMD" gdb --archive "$ARCHIVE" core* "${BT[@]}" 2>&1)
+	is "a core of the kernel's, linger gdb" "$(named old "$got" places) $(complete old "$got")" "3 complete"
+fi
+
 while IFS= read -r line; do echo "# $line"; done <<<"$TABLE"
 is "nothing is left behind" "$(find "$TMP/tmp" "$HOME" -mindepth 1)" ""
