@@ -64,9 +64,10 @@ heapcheck() {
 }
 cpu_profile() {
 	local VARS=("LD_PRELOAD=$PROFILER" "CPUPROFILE=$TMP/prof")
-	rm -f prof
+	rm -f prof*
 	with "$1" "$HOST" open "$P" call spin close "${@:2}" | grep 'NO SHIM\|^host:'
-	google-pprof --text --lines --nodefraction=0 "$HOST" prof 2>&1
+	# What another program has become by exec adds its number.
+	google-pprof --text --lines --nodefraction=0 "$HOST" "$(find . -name 'prof*' -size +0)" 2>&1
 }
 
 # judge TITLE WANTED TEXT: how many of three are named, `any` where nothing is promised.
