@@ -60,7 +60,7 @@ static char *escape(const char *value)
 static bool add_words(struct run *run, const char *given, size_t n)
 {
 	char *words = lgr_format("%s%s%.*s", run->words ? run->words : "", run->words ? "," : "",
-			     (int)n, given);
+				 (int)n, given);
 
 	if (!words)
 		return false;
