@@ -1,7 +1,7 @@
 /*
  * redirect.h - redirects: made, taken back, and kept true while objects come and go.
  *
- * The functions of linger.h are in change.c and report.c. All of these, unless it says otherwise: the
+ * The functions of linger.h are in change.c and report.c, what follows objects in follow.c, dlsym in lookup.c. All of these, unless it says otherwise: the
  * caller holds the loads' lock (loader.h) and lgr_lock_registry.
  *
  * Rank 13 (preload).
@@ -11,7 +11,7 @@
 #define LGR_REDIRECT_H
 
 #include "linger.h"
-#include "site.h"
+#include "pass.h"
 #include "text.h"
 
 /*
@@ -39,6 +39,7 @@ bool lgr_redirect_is(const struct linger_redirect *r);
 
 /* Every object is in the index from now on. False: there is no memory. */
 bool lgr_redirect_index(void);
+bool lgr_redirect_index_one(struct lgr_object *object);
 
 /* The redirect that previous is about: what its replacement stands in for. 0: nobody defines it. */
 uintptr_t lgr_redirect_previous(const struct linger_redirect *r);
@@ -68,8 +69,9 @@ void lgr_redirect_object_gone(struct lgr_object *object);
 
 /* ------------------------------------------------------------------------------ dlsym */
 
-/* Are there redirects at all? Needs no lock. */
+/* Are there redirects at all; any with a filter? Need no lock. */
 bool lgr_redirects_any(void);
+bool lgr_redirects_filter(void);
 
 /*
  * What dlsym or dlvsym should say to this caller, where that is something else than glibc would; else

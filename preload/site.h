@@ -2,20 +2,7 @@
  * site.h - definitions that are redirected, and what is bound to them.
  *
  * A site is one symbol that some object defines, and a chain of redirects on it, the newest first. What a
- * slot of an object should lead to follows from the chain (lgr_site_target); a pass (lgr_sites_apply)
- * makes it so, in this order:
- *
- *  1. the slots of the replacement's own module, which must not come to call itself;
- *  2. the definition: the symbol's value in memory, which the loader reads for whatever it binds from now
- *     on (new objects, first calls, dlsym, RTLD_DEEPBIND, exactly this version);
- *  3. the slots that are bound already, from the index: where the word still is what this definition, or
- *     one of its redirects, has led to;
- *  4. where that is asked for, a jump at the function's entry (door.h);
- *  5. the slots once more, because a thread in the middle of a first call (elf/dl-runtime.c, _dl_fixup) puts what it
- *     has read before 2 into a slot after 3 (lazy.h).
- *
- * A slot that waits for its first call is left alone: it will find 2. Only where its object is to
- * get something else than everybody (a filter, or a module of the replacement's) it is bound at once.
+ * slot of an object should lead to follows from the chain (lgr_site_target); pass.h makes it so.
  *
  * All of these: the caller holds the loads' lock (loader.h) and lgr_lock_registry.
  *
@@ -114,27 +101,24 @@ bool lgr_redirect_owns(const struct linger_redirect *r, const struct lgr_object 
 /* An object that belongs to a replacement; counted (lgr_object's singled). It is in the index. */
 void lgr_site_single_out(struct lgr_object *object, bool on);
 
-/* Puts the site on the list of those that the next pass is about. */
-void lgr_site_changed(struct lgr_site *site);
+/* What everybody gets: the newest redirect without a filter. */
+uintptr_t lgr_site_common(const struct lgr_site *site);
+bool lgr_site_is_plain(const struct lgr_site *site); /* no redirect on it has a filter */
+bool lgr_site_wants_door(const struct lgr_site *site);
 
-struct lgr_site *lgr_sites_changed(void); /* the list */
+/* ------------------------------------------------------------------------------ slots of its name */
 
-/*
- * The pass, in two steps. The first returns 0, or, with nothing changed and the list as it was, -EPERM (a
- * definition cannot be written), -EOPNOTSUPP (an entry has no room for such a jump), -ENOMEM. The second
- * fails with -EBUSY where an entry cannot be written; then the chains are to be put back, and passed through
- * again. *ret_lazy: slots were left to first calls, which may be under way in another thread.
- */
-int lgr_sites_prepare(void);
-const struct lgr_site *lgr_sites_refused(void); /* by the last one that failed */
-int lgr_sites_commit(bool *ret_lazy);
+const struct lgr_object *lgr_slot_owner(const struct lgr_name *name, uint32_t i);
+uintptr_t lgr_slot_load(const struct lgr_name *name, uint32_t i);
 
-/* The slots once more (5). Returns how many had to be written. */
-uint32_t lgr_sites_verify(void);
-void lgr_sites_settled(void); /* empties the list */
+/* Waits for its first call: it leads into its own object's PLT. */
+bool lgr_slot_is_unbound(const struct lgr_name *name, uint32_t i, uintptr_t value);
 
-/* Binds the slots of one object, which is in the index. */
-void lgr_sites_apply_to(const struct lgr_object *object);
+/* Is this one of the addresses that the site has led to? Sets whether something else may have put it there. */
+bool lgr_site_leads(const struct lgr_site *site, uintptr_t value, bool *ret_doubtful);
+
+/* Would the loader bind the slot to this very definition? */
+bool lgr_site_binds(const struct lgr_site *site, uint32_t i);
 
 /* What the name's slot i is to the redirect, which is tied to the site: enum linger_verdict. */
 int lgr_site_judge(const struct lgr_tie *tie, uint32_t i);

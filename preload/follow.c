@@ -1,0 +1,185 @@
+/*
+ * follow.c - redirects while objects come and go. See redirect.h.
+ *
+ * Owns: what has come and gone since the last settling. Guard: lgr_lock_registry; settling wants the loads'
+ * lock, too, which not everybody has who meets a new object.
+ * SPDX-License-Identifier: MIT
+ */
+#include "lock.h"
+#include "log.h"
+#include "override.h"
+#include "redirect.h"
+#include "registry.h"
+#include "sys.h"
+#include "tie.h"
+
+#define DOUBT UINT64_C(10000000000) /* ns */
+
+static _Atomic bool waiting; /* something is to be seen to */
+static bool lost;	     /* of that: definitions that have gone, or were closed */
+static _Atomic uint64_t
+	doubt_until; /* CLOCK_MONOTONIC_COARSE; 0: all slots are as they should be */
+
+/* Objects that have come since the last settling; more than there is room for: all are looked at. */
+static struct {
+	struct lgr_who at[256];
+	uint32_t n;
+} news LGR_BIG;
+
+bool lgr_redirects_waiting(void)
+{
+	return atomic_load_explicit(&waiting, memory_order_relaxed) ||
+	       atomic_load_explicit(&doubt_until, memory_order_relaxed);
+}
+
+void lgr_redirect_new_object(struct lgr_object *object)
+{
+	if (!lgr_redirects_any() && !lgr_override_is_on())
+		return;
+	if (news.n < LGR_COUNT(news.at))
+		news.at[news.n] = lgr_who(object);
+	news.n++;
+	atomic_store_explicit(&waiting, true, memory_order_relaxed);
+}
+
+static bool is_seeking(const struct linger_redirect *r)
+{
+	return r->name && (!r->home || !lgr_is_live(r->home->site->object));
+}
+
+static void welcome(struct lgr_object *object)
+{
+	bool filtered = false;
+
+	lgr_override(object);
+	for (struct linger_redirect *r = lgr_redirects; r; r = r->next) {
+		if (is_seeking(r) && r->module.object != object)
+			lgr_tie_to_new(r, object);
+		filtered |= (r->callers || r->caller.object) && r->ties;
+	}
+	if (filtered && lgr_redirect_index_one(object))
+		lgr_sites_apply_to(object);
+}
+
+/* What defined a name has gone or was closed: is there somebody else? */
+static void seek_again(void)
+{
+	static char buffer[256] LGR_BIG;
+	struct lgr_text why;
+
+	for (struct linger_redirect *r = lgr_redirects; r; r = r->next) {
+		if (!is_seeking(r))
+			continue;
+		lgr_text_init(&why, buffer, sizeof(buffer));
+		if (lgr_redirect_index())
+			lgr_tie_by_name(r, &why);
+	}
+}
+
+void lgr_redirects_doubt(bool unseen)
+{
+	for (const struct lgr_site *site = lgr_sites_changed(); site; site = site->changed)
+		unseen |= site->lazy && site->stub;
+	if (unseen)
+		atomic_store_explicit(&doubt_until, lgr_sys_clock(CLOCK_MONOTONIC_COARSE) + DOUBT,
+				      memory_order_relaxed);
+}
+
+static void verify_again(void)
+{
+	uint64_t until = atomic_load_explicit(&doubt_until, memory_order_relaxed);
+
+	if (!until)
+		return;
+	for (const struct linger_redirect *r = lgr_redirects; r; r = r->next)
+		for (const struct lgr_tie *tie = r->ties; tie; tie = tie->next)
+			if (tie->site->lazy)
+				lgr_site_changed(tie->site);
+	lgr_sites_verify();
+	lgr_sites_settled();
+	if (lgr_sys_clock(CLOCK_MONOTONIC_COARSE) > until)
+		atomic_store_explicit(&doubt_until, 0, memory_order_relaxed);
+}
+
+void lgr_redirects_settle(void)
+{
+	struct lgr_object *object = NULL;
+	bool lazy;
+
+	verify_again();
+	if (!atomic_load_explicit(&waiting, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&waiting, false, memory_order_relaxed);
+	if (news.n > LGR_COUNT(news.at))
+		while ((object = lgr_registry_next(object)))
+			welcome(object);
+	else
+		for (uint32_t i = 0; i < news.n; i++)
+			if (lgr_is_there(&news.at[i]))
+				welcome(news.at[i].object);
+	if (lost)
+		seek_again();
+	lost = false;
+	news.n = 0;
+	if (lgr_sites_changed() && lgr_redirects_apply(&lazy) < 0)
+		lgr_log_error(LGR_RSN_E_REDIRECT, NULL);
+	lgr_sites_settled();
+}
+
+static struct linger_redirect *override_of(const struct lgr_object *object)
+{
+	struct linger_redirect *r = lgr_redirects;
+
+	while (r && (!r->override || r->module.object != object || r->module.id != object->id))
+		r = r->next;
+	return r;
+}
+
+void lgr_redirect_object_given_up(struct lgr_object *object)
+{
+	struct linger_redirect *r;
+	bool lazy = false, changed = override_of(object);
+
+	if (!changed || !lgr_redirect_index())
+		return;
+	for (r = lgr_redirects; r; r = r->next)
+		if (r->override && r->module.object == object && r->module.id == object->id)
+			lgr_redirect_let_go(r);
+	if (lgr_redirects_apply(&lazy) < 0) {
+		lgr_log_error(LGR_RSN_E_REDIRECT, lgr_path_of(object));
+		return;
+	}
+	lgr_redirects_doubt(lazy);
+	lgr_sites_settled();
+	while ((r = override_of(object))) {
+		lgr_redirect_log(r, LGR_EV_RESTORE);
+		lgr_redirect_free(r);
+	}
+}
+
+void lgr_redirect_object_kept(struct lgr_object *object)
+{
+	if (!lgr_redirects_any())
+		return;
+	lost = true;
+	atomic_store_explicit(&waiting, true, memory_order_relaxed);
+}
+
+void lgr_redirect_object_gone(struct lgr_object *object)
+{
+	struct lgr_tie *tie, *next;
+
+	if (lgr_redirects_any()) {
+		for (struct linger_redirect *r = lgr_redirects; r; r = r->next)
+			for (tie = r->ties; tie; tie = next) {
+				next = tie->next;
+				if (tie->site->object == object && tie->site->id == object->id) {
+					lgr_tie_forget(tie->site);
+					next = r->ties;
+				}
+			}
+		lost = true;
+		atomic_store_explicit(&waiting, true, memory_order_relaxed);
+	}
+	lgr_index_remove(object);
+}

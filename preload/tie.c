@@ -1,0 +1,298 @@
+/*
+ * tie.c - which definitions a redirect is tied to. See tie.h.
+ *
+ * Owns the ties. Guard: lgr_lock_registry, under the loads' lock.
+ * SPDX-License-Identifier: MIT
+ */
+#include "tie.h"
+
+#include "arena.h"
+#include "host.h"
+#include "loaded.h"
+#include "log.h"
+#include "pages.h"
+#include "reach.h"
+#include "real.h"
+#include "registry.h"
+#include "safe.h"
+#include "scope.h"
+
+struct lgr_who lgr_who(struct lgr_object *object)
+{
+	return (struct lgr_who){ object, object ? object->id : 0 };
+}
+
+struct lgr_object *lgr_object_at(const void *address)
+{
+	return lgr_registry_object(lgr_pages_find((uintptr_t)address));
+}
+
+bool lgr_is_live(const struct lgr_object *object)
+{
+	enum lgr_state state = lgr_state_of(object);
+
+	return state == LGR_ST_LIVE || state == LGR_ST_LOADING;
+}
+
+/* ------------------------------------------------------------------------- what is to be replaced */
+
+/* A definition that may be redirected. Returns 0 or why not. */
+static int check_symbol(const struct lgr_object *object, const struct lgr_elf *elf, uint32_t symbol,
+			struct lgr_text *why)
+{
+	const ElfW(Sym) *s = &elf->symbols[symbol];
+	const char *name = elf->strings + s->st_name;
+	const struct lgr_name *known = lgr_index_find(name);
+
+	lgr_text_add(why, name);
+	if (lgr_loaded_is_untouchable(object, elf) ||
+	    (object->map == (uintptr_t)lgr_libc.self && lgr_real_is_needed(name))) {
+		lgr_text_add(why, " cannot be redirected: it is defined by ");
+		lgr_text_add(why, lgr_path_of(object));
+		lgr_text_add(why, ", whose bindings linger leaves alone");
+		return -EOPNOTSUPP;
+	}
+	if (ELF64_ST_TYPE(s->st_info) == STT_TLS) {
+		lgr_text_add(why,
+			     " is thread-local: each thread has its own, so it has no address");
+		return -EOPNOTSUPP;
+	}
+	if (known && known->copies) {
+		lgr_text_add(why,
+			     " is data that the program has its own copy of (a COPY relocation); "
+			     "only its code could be rebuilt");
+		return -EOPNOTSUPP;
+	}
+	lgr_text_init(why, why->at, why->size);
+	return 0;
+}
+
+/* May this object's definition answer for the redirect? */
+static bool may_define(const struct linger_redirect *r, const struct lgr_object *object)
+{
+	if (!lgr_is_live(object) || object->namespace != r->namespace ||
+	    lgr_is(object, LGR_FL_VDSO) || (lgr_is_there(&r->module) && r->module.object == object))
+		return false;
+	if (r->provider.object)
+		return r->provider.object == object && lgr_is_there(&r->provider);
+	/* What overrides looks behind itself. */
+	return !r->override || object->id < r->module.id;
+}
+
+static uint32_t find_in(const struct linger_redirect *r, const struct lgr_object *object,
+			const char *version, struct lgr_elf *ret)
+{
+	const struct link_map *map = lgr_map_of(object);
+	const struct lgr_wanted wanted = { .name = r->name->text,
+					   .version = version,
+					   .hash = r->name->hash };
+
+	lgr_elf_init(ret, map->l_addr, map->l_ld);
+	return may_define(r, object) ? lgr_elf_lookup(ret, &wanted) : 0;
+}
+
+/*
+ * The definition: in the order of the global scope, if there is one; else the one loaded first. The shim
+ * itself counts for what it interposes, since that is what everybody is bound to.
+ */
+static struct lgr_object *find_definition(const struct linger_redirect *r, const char *version,
+					  struct lgr_elf *elf, uint32_t *ret_symbol)
+{
+	const struct lgr_scope *scope = r->namespace ? NULL : lgr_scope_global();
+	struct lgr_object *object = NULL;
+
+	for (uint32_t i = 0; scope && i < scope->count; i++) {
+		object = lgr_registry_find((uintptr_t)scope->list[i], UINT64_MAX);
+		if (object && (*ret_symbol = find_in(r, object, version, elf)))
+			return object;
+	}
+	object = NULL;
+	while ((object = lgr_registry_next(object)))
+		if ((*ret_symbol = find_in(r, object, version, elf)))
+			return object;
+	return NULL;
+}
+
+/* --------------------------------------------------------------------------------------- the ties */
+
+/* What is kept because the redirect stands; when none does any more, it is looked at as others are. */
+void lgr_tie_need(const struct lgr_who *w, int by)
+{
+	if (!lgr_is_there(w))
+		return;
+	w->object->redirects += (uint32_t)by;
+	if (w->object->redirects || lgr_state_of(w->object) != LGR_ST_KEPT)
+		return;
+	w->object->reason = lgr_host_kept(w->object);
+	if (lgr_safe()) {
+		lgr_reach_unseen(w->object, LGR_UN_RESTORED);
+		lgr_safe_kept();
+	}
+}
+
+void lgr_tie_home(struct linger_redirect *r, struct lgr_tie *tie)
+{
+	const struct lgr_who was = { r->home ? r->home->site->object : NULL,
+				     r->home ? r->home->site->id : 0 };
+	const struct lgr_who now = { tie ? tie->site->object : NULL, tie ? tie->site->id : 0 };
+
+	/* What was overridden may go: nothing falls back to what the program has closed. */
+	if (!r->override) {
+		lgr_tie_need(&now, 1);
+		lgr_tie_need(&was, -1);
+	}
+	r->home = tie;
+}
+
+static bool tie_to(struct linger_redirect *r, struct lgr_object *object, const struct lgr_elf *elf,
+		   uint32_t symbol)
+{
+	const char *text = elf->strings + elf->symbols[symbol].st_name;
+	struct lgr_name *name = lgr_index_name(text);
+	struct lgr_site *site = name ? lgr_site_get(object, elf, name, symbol) : NULL;
+	struct lgr_tie **at, *tie = site ? lgr_arena_alloc(sizeof(*tie)) : NULL;
+
+	if (tie && (r->flags & LINGER_AT_ENTRY) && !site->door.function)
+		lgr_door_find(site->address, &site->door);
+	if (tie) {
+		*tie = (struct lgr_tie){ .redirect = r, .site = site, .next = r->ties };
+		for (at = &site->ties; *at && (*at)->redirect->number > r->number;)
+			at = &(*at)->older;
+		tie->older = *at;
+		*at = tie;
+		r->ties = tie;
+		lgr_site_changed(site);
+		if (!r->home || !lgr_is_live(r->home->site->object))
+			lgr_tie_home(r, tie);
+	} else if (site) {
+		lgr_site_put(site);
+	}
+	if (name)
+		lgr_index_drop(name);
+	return tie;
+}
+
+/* The definition that was found, and what else has its name and its address. */
+static bool tie_all(struct linger_redirect *r, struct lgr_object *object, const struct lgr_elf *elf,
+		    uint32_t symbol)
+{
+	uintptr_t value = elf->symbols[symbol].st_value;
+
+	if (!tie_to(r, object, elf, symbol))
+		return false;
+	if (r->version || !elf->versions)
+		return true;
+	for (uint32_t i = lgr_elf_same_name(elf, symbol, 0); i;
+	     i = lgr_elf_same_name(elf, symbol, i))
+		if (i != symbol && elf->symbols[i].st_value == value && !tie_to(r, object, elf, i))
+			return false;
+	return true;
+}
+
+static int no_memory(struct lgr_text *why)
+{
+	lgr_text_add(why, "there is no memory");
+	return -ENOMEM;
+}
+
+int lgr_tie_by_name(struct linger_redirect *r, struct lgr_text *why)
+{
+	struct lgr_elf elf;
+	uint32_t symbol = 0;
+	struct lgr_object *object = find_definition(r, r->version, &elf, &symbol);
+	int error;
+
+	if (!object && (r->flags & LINGER_LATER))
+		return 0;
+	if (!object) {
+		lgr_text_add(why, r->name->text);
+		if (r->version && find_definition(r, NULL, &elf, &symbol)) {
+			lgr_text_add(why, " is defined, but not in version ");
+			lgr_text_add(why, r->version);
+			return -ENODATA;
+		}
+		lgr_text_add(why, " is defined by no loaded object");
+		return -ENOENT;
+	}
+	error = check_symbol(object, &elf, symbol, why);
+	if (error)
+		return error;
+	return tie_all(r, object, &elf, symbol) ? 0 : no_memory(why);
+}
+
+/* Every name that begins there. */
+int lgr_tie_by_address(struct linger_redirect *r, struct lgr_text *why)
+{
+	struct lgr_object *object = lgr_object_at((const void *)r->address);
+	struct lgr_loaded image;
+	int error = -ENOENT;
+
+	if (object) {
+		lgr_loaded_of(object, &image);
+		error = lgr_elf_at(&image.elf, r->address, 0) ? 0 : -ENOENT;
+	}
+	if (error) {
+		lgr_text_add(why, "no definition that others may bind to begins at that address");
+		return error;
+	}
+	for (uint32_t i = 0; (i = lgr_elf_at(&image.elf, r->address, i));) {
+		error = check_symbol(object, &image.elf, i, why);
+		if (error)
+			return error;
+		if (!tie_to(r, object, &image.elf, i))
+			return no_memory(why);
+	}
+	return 0;
+}
+
+/* Does the new object define what nobody else does? Whoever came with it is bound to it already. */
+void lgr_tie_to_new(struct linger_redirect *r, struct lgr_object *object)
+{
+	static char buffer[256] LGR_BIG;
+	struct lgr_text why;
+	struct lgr_elf elf;
+	uint32_t symbol = find_in(r, object, r->version, &elf);
+
+	if (!symbol)
+		return;
+	lgr_text_init(&why, buffer, sizeof(buffer));
+	if (check_symbol(object, &elf, symbol, &why) || !lgr_redirect_index() ||
+	    !tie_all(r, object, &elf, symbol)) {
+		lgr_registry_refuse(object, LGR_RSN_E_REDIRECT);
+		return;
+	}
+	lgr_redirect_log(r, LGR_EV_REDIRECT);
+}
+
+void lgr_tie_cut(struct lgr_tie *tie)
+{
+	struct lgr_tie **at = &tie->site->ties;
+
+	while (*at != tie)
+		at = &(*at)->older;
+	*at = tie->older;
+	lgr_arena_free(tie, sizeof(*tie));
+}
+
+/* Its memory is gone: nothing is put back, only forgotten. */
+void lgr_tie_forget(struct lgr_site *site)
+{
+	struct lgr_tie *tie;
+
+	while ((tie = site->ties)) {
+		struct linger_redirect *r = tie->redirect;
+		struct lgr_tie **at = &r->ties;
+
+		while (*at != tie)
+			at = &(*at)->next;
+		*at = tie->next;
+		if (r->home == tie) {
+			lgr_tie_home(r, r->ties);
+			if (r->previous)
+				__atomic_store_n(r->previous, (void *)lgr_redirect_previous(r),
+						 __ATOMIC_RELEASE);
+		}
+		lgr_tie_cut(tie);
+	}
+	lgr_site_put(site);
+}
