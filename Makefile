@@ -2,7 +2,7 @@
 # Never overwritten, only added to: CC CXX CFLAGS CPPFLAGS LDFLAGS. Local settings: config.mak.
 -include config.mak
 
-VERSION = 0.3.0
+VERSION = 0.4.0
 prefix = /usr/local
 bindir = $(prefix)/bin
 libdir = $(prefix)/lib
