@@ -20,7 +20,10 @@ make --no-print-directory -s -C "$ROOT" O="$O/unverified" CC="$CC" CPPFLAGS=-DLG
 	"$O/unverified/liblinger.so" >make.log 2>&1 || { sed 's/^/# /' make.log; bail "cannot build the control"; }
 
 run_host races ./race "$TMP" $N
-well "$N redirects and restores against first calls" races '0 lost, 0 late'
+like "$N redirects and restores against first calls" "$(cat races)" $'^0 lost, [0-9]+ late\nstatus 0$'
+late=$(sed -n 's/^0 lost, \([0-9]*\) late$/\1/p' races)
+# linger.h: a thread that got no processor for 50 ms is not waited for; its slot is set right in a dl* call.
+ok "nearly all at once (late: ${late:=all})" test "$late" -le $((N / 10000))
 run_host held ./race "$TMP" held
 well "a first call that is held in a resolver" held '0 lost, 0 late'
 run_host longer ./race "$TMP" longer
