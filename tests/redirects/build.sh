@@ -22,7 +22,7 @@ objects() {
 	local compiler=$1 dir=$2 part
 	shift 2
 	mkdir "$dir"
-	for part in definer second late caller replacer versions of_versions early uses_early; do
+	for part in definer second late caller replacer versions of_versions early uses_early ctor; do
 		$compiler $flags -Wno-unused-function -fPIC "$@" -c -o "$dir/$part.o" "$here/lib_$part.c"
 	done
 	$compiler $flags -Wno-unused-function -fPIC "$@" -DBUILD=2 -c -o "$dir/rebuilt.o" "$here/lib_caller.c"
@@ -66,6 +66,7 @@ variant() (
 	library def3 third
 	library uses2 late "${beside[@]}" def2.so
 	library uses3 late "${beside[@]}" def3.so
+	library ctor ctor
 	library rep replacer "${beside[@]}" def.so
 	library rep2 replacer "${beside[@]}" def.so
 	library versions versions -Wl,--version-script,"$here/versions.map"

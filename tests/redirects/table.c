@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <pthread.h>
+#include <sys/wait.h>
 
 #include "picture.h"
 
@@ -790,6 +791,67 @@ static void the_program_replaces(void)
 	gives(c->answer(), 1, "restored");
 }
 
+static void in_constructors_and_destructors(void)
+{
+	struct caller *c = open_caller("call1.so", RTLD_LAZY);
+	void *rep = open_library("rep.so", RTLD_LAZY | RTLD_GLOBAL);
+
+	check(rep, "no replacement");
+	for (int i = 0; i < 3; i++) {
+		void *handle = open_library("ctor.so", RTLD_NOW);
+
+		calls_give(c, 100, "redirected in a constructor");
+		close_handle(handle);
+		calls_give(c, linger_keeps() ? 100 : 1, "restored in a destructor");
+	}
+}
+
+/* The child has what the parent had, and goes its own way. */
+static void forked_children(void)
+{
+	struct caller *c = open_caller("call1.so", RTLD_LAZY);
+	function *f = replacement("r_second");
+	linger_redirect *made = redirect_to("t_answer", replacement("r_answer"));
+	int status = -1;
+	pid_t child = fork();
+
+	check(child >= 0, "fork: %s", strerror(errno));
+	if (child == 0) {
+		calls_give(c, 100, "in the child");
+		redirect_to("t_answer", f);
+		calls_give(c, 200, "redirected in the child");
+		restore(made);
+		calls_give(c, 200, "the older one is restored in the child");
+		gives(open_caller("call2.so", RTLD_NOW)->constructed, 200, "opened in the child");
+		_exit(0);
+	}
+	check(waitpid(child, &status, 0) == child && status == 0, "the child: status 0x%x",
+	      (unsigned)status);
+	calls_give(c, 100, "in the parent");
+	restore(made);
+	calls_give(c, 1, "restored in the parent");
+}
+
+static void errors_of_the_program_stay(void)
+{
+	function *f = replacement("r_answer");
+	const char *text, *holds = getenv("HOLDS");
+
+	check(!dlopen("/nowhere/at/all.so", RTLD_NOW), "opened what is not there");
+	errno = 77;
+	restore(redirect_to("t_answer", f));
+	gives(errno, 77, "errno");
+	linger_redirect_one(
+		&(struct linger_change){ .symbol = "t_nowhere", .replacement = address_of(f) },
+		NULL, NULL, 0);
+	gives(errno, 77, "errno, when it is refused");
+	text = dlerror();
+	if (!holds || !*holds) /* with policy:off linger takes handles, by dlopen */
+		return;
+	check(text && strstr(text, "/nowhere/at/all.so"), "dlerror has %s",
+	      text ? text : "forgotten");
+}
+
 /* ------------------------------------------------------------------------------------------ main */
 
 #define ROW(name)                                                                                  \
@@ -830,6 +892,9 @@ static const struct {
 	ROW(the_replacing_module_itself),
 	ROW(the_program_replaces),
 	ROW(two_definitions_of_one_name),
+	ROW(in_constructors_and_destructors),
+	ROW(forked_children),
+	ROW(errors_of_the_program_stay),
 };
 
 int main(int argc, char **argv)

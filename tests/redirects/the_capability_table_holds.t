@@ -14,6 +14,7 @@ variants=(gcc-bfd-lazy gcc-bfd-now gcc-bfd-partial gcc-bfd-full gcc-bfd-noplt gc
 	gcc-lld-lazy gcc-lld-full clang-bfd-nopie clang-lld-noplt)
 [ -z "${CHECK_ALL:-}" ] || variants+=(gcc-bfd-nopiefull gcc-lld-noplt clang-bfd-partial clang-lld-full)
 closing='the_replaced_object_is_closed the_replacing_object_is_closed reopened_50_times rebuilt_50_times'
+closing+=' in_constructors_and_destructors errors_of_the_program_stay'
 "$HERE/build.sh" "$TMP/v" "${variants[@]}" >build.log 2>&1 || { sed 's/^/# /' build.log; bail "cannot build the table"; }
 mapfile -t rows < <("v/${variants[0]}/table")
 ok "there are rows" test "${#rows[@]}" -gt 25
@@ -24,7 +25,7 @@ column() {
 	for row in "${rows[@]}"; do
 		for policy in off safe never; do
 			[ $policy = off ] || [[ " $closing " = *" $row "* ]] || continue
-			KEEPS=$([ $policy != never ] || echo 1) POLICY=$policy with_linger "$TMP/v/$1/log" timeout 60 "v/$1/table" "$row" "v/$1" \
+			KEEPS=${policy/#[os]*/} HOLDS=${policy/#off/} POLICY=$policy with_linger "$TMP/v/$1/log" timeout 60 "v/$1/table" "$row" "v/$1" \
 				>"v/$1/$row.$policy" 2>&1 || echo "status $?" >>"v/$1/$row.$policy"
 			if [ -s "v/$1/$row.$policy" ]; then echo "no $row $policy"; else echo "yes $row $policy"; fi
 		done
