@@ -500,10 +500,14 @@ static bool goes_after_a_while(const char *name)
 	return is_mapped(name) == linger_keeps();
 }
 
+/* Long enough for linger to look again, several times. */
 static void opens_and_closes_others(void)
 {
-	for (int i = 0; i < 5; i++)
+	overwrite_the_stack();
+	for (int i = 0; i < 15; i++) {
 		close_handle(open_library("other.so", RTLD_NOW));
+		usleep(10000);
+	}
 }
 
 static linger_redirect *standing;
