@@ -3,7 +3,7 @@
 # reach the replacement, also while other threads call; the bytes come back; nothing is ever writable
 # and executable.
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2016 # the loader's $ORIGIN
+# shellcheck disable=SC2016,SC2054,SC2086,SC2206 # the loader's $ORIGIN; lists of words
 . "$(dirname "$0")/redirects.sh"
 need strace strace
 need clang clang

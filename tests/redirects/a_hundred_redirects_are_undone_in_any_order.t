@@ -2,7 +2,7 @@
 # A hundred redirects on one symbol, whose replacements each call their previous; undone in a random
 # order (SEED). After each step every binding and every previous is right.
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2016 # the loader's $ORIGIN
+# shellcheck disable=SC2016,SC2054,SC2086,SC2206 # the loader's $ORIGIN; lists of words
 . "$(dirname "$0")/redirects.sh"
 SEED=${SEED:-1}
 

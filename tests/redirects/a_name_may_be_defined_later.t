@@ -2,7 +2,7 @@
 # LINGER_LATER: nobody defines the name yet. Its definer and callers come in one dlopen or one after
 # the other; it goes, and another one takes over.
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2016 # the loader's $ORIGIN
+# shellcheck disable=SC2016,SC2054,SC2086,SC2206 # the loader's $ORIGIN; lists of words
 . "$(dirname "$0")/redirects.sh"
 
 beside=(-Wl,-rpath,'$ORIGIN' -Wl,--no-as-needed)

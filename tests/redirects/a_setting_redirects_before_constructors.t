@@ -1,7 +1,7 @@
 #!/bin/bash
 # LINGER=redirect:SYM=LIB#SYM[;in=GLOB]: unchanged programs, before any constructor runs.
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2016 # the loader's $ORIGIN
+# shellcheck disable=SC2016,SC2054,SC2086,SC2206 # the loader's $ORIGIN; lists of words
 . "$(dirname "$0")/redirects.sh"
 
 beside=(-Wl,-rpath,'$ORIGIN' -Wl,--no-as-needed)

@@ -8,7 +8,7 @@
 #   now      bound when loaded, nothing read-only           full     bound when loaded, then read-only
 #   noplt    -fno-plt: calls through the GOT, read-only     nopie, nopiefull  a program at a fixed address
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2016,SC2086 # the loader's $ORIGIN; lists of words
+# shellcheck disable=SC2016,SC2054,SC2086 # the loader's $ORIGIN; lists of words
 set -eu
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 mkdir -p "$1"

@@ -3,7 +3,7 @@
 # into the slot, after linger did. 20,000 redirects and restores (CHECK_ALL: 199,000), each while another
 # thread makes such a call: none is lost. The control: a shim that does not verify loses some.
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2016 # the loader's $ORIGIN
+# shellcheck disable=SC2016,SC2054,SC2086,SC2206 # the loader's $ORIGIN; lists of words
 . "$(dirname "$0")/redirects.sh"
 N=20000
 [ -z "${CHECK_ALL:-}" ] || N=199000

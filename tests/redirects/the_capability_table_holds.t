@@ -4,7 +4,7 @@
 # opened and closed is closed by glibc (policy off); the rows about closing also run as linger's
 # policies would have it. No page is writable and executable at any time.
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2154 # row
+# shellcheck disable=SC2086
 . "$(dirname "$0")/redirects.sh"
 need clang clang
 need ld.lld lld
@@ -101,6 +101,6 @@ trace noseparate everything_is_as_found >both
 is "only its page is both, and each time for a moment" \
 	"$(sed 's/.*mprotect(\(0x[0-9a-f]*\), \([0-9]*\), .*/\1 \2/' both | sort -u | wc -l) $(
 		grep -cF 'PROT_READ|PROT_WRITE|PROT_EXEC)' both) $(
-		grep -A1 -F 'PROT_READ|PROT_WRITE|PROT_EXEC)' trace.out | grep -v '^--' | wc -l)" \
+		grep -A1 -F 'PROT_READ|PROT_WRITE|PROT_EXEC)' trace.out | grep -vc '^--')" \
 	"1 $(wc -l <both) $((2 * $(wc -l <both)))"
 ok "it was" test -s both

@@ -2,7 +2,7 @@
 # Eight threads redirect, restore, open and close for DURATION seconds: plain and with TSan in the program,
 # closed for real (safe) and kept (never). No report, no crash; every slot and protection as found.
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2016 # the loader's $ORIGIN
+# shellcheck disable=SC2016,SC2054,SC2086,SC2206 # the loader's $ORIGIN; lists of words
 . "$(dirname "$0")/redirects.sh"
 DURATION=${DURATION:-${CHECK_ALL:+60}}
 DURATION=${DURATION:-10}

@@ -2,6 +2,7 @@
 # LINGER=override:GLOB: of libraries opened with RTLD_GLOBAL that match, the newest definition wins for
 # all earlier callers, and the one before takes over when it is closed, in any order (SEED).
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2054,SC2086,SC2206 # lists of words
 . "$(dirname "$0")/redirects.sh"
 SEED=${SEED:-1}
 

@@ -3,7 +3,7 @@
 # linger_each_slot and linger_each_symbol show what the ELF image has. (LINGER_UNSETTLED is in
 # no_redirect_is_lost_to_a_first_call.t.)
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2016 # the loader's $ORIGIN
+# shellcheck disable=SC2016,SC2054,SC2086,SC2206 # the loader's $ORIGIN; lists of words
 . "$(dirname "$0")/redirects.sh"
 
 beside=(-Wl,-rpath,'$ORIGIN' -Wl,--no-as-needed)
