@@ -103,22 +103,31 @@ static bool open_window_of(const struct lgr_name *name, uint32_t i)
 	return true;
 }
 
-static void write_slot(struct lgr_name *name, uint32_t i, uintptr_t value)
+static bool write_guarded(struct lgr_name *name, uint32_t i, uintptr_t value)
 {
 	const struct lgr_object *owner = lgr_slot_owner(name, i);
 	const struct lgr_indexed *indexed = lgr_indexed_of(owner);
 	uintptr_t *at = lgr_slot_of(name, i);
+
+	if ((uintptr_t)at < indexed->relro_lo || (uintptr_t)at >= indexed->relro_hi)
+		return lgr_patch_word(owner, at, value); /* between code (DT_TEXTREL) */
+	if (!open_window_of(name, i))
+		return false;
+	__atomic_store_n(at, value, __ATOMIC_RELEASE);
+	return true;
+}
+
+/* There are many: of what is writable nothing but the slot is touched. */
+static void write_slot(struct lgr_name *name, uint32_t i, uintptr_t value)
+{
 	bool done = true;
 
-	if (!lgr_slot_is(name, i, LGR_MARK_GUARDED))
-		__atomic_store_n(at, value, __ATOMIC_RELEASE);
-	else if ((uintptr_t)at < indexed->relro_lo || (uintptr_t)at >= indexed->relro_hi)
-		done = lgr_patch_word(owner, at, value); /* between code (DT_TEXTREL) */
-	else if (open_window_of(name, i))
-		__atomic_store_n(at, value, __ATOMIC_RELEASE);
-	else
-		done = false;
-	lgr_slot_mark(name, i, LGR_MARK_REFUSED, !done);
+	if (lgr_slot_is(name, i, LGR_MARK_GUARDED)) {
+		done = write_guarded(name, i, value);
+		lgr_slot_mark(name, i, LGR_MARK_REFUSED, !done);
+	} else {
+		__atomic_store_n(lgr_slot_of(name, i), value, __ATOMIC_RELEASE);
+	}
 	pass.written += done;
 }
 
