@@ -7,6 +7,8 @@
 #ifndef LGR_COPY_H
 #define LGR_COPY_H
 
+#include <sys/stat.h>
+
 #include "base.h"
 #include "hash.h"
 
@@ -18,16 +20,19 @@ struct lgr_content {
 	uint64_t size;
 };
 
+/* False: it cannot be copied in time, as far as is known. @link: it need only be read. */
+bool lgr_copy_possible(const struct stat *st, bool link);
+
 /*
  * lgr_copy_file - copies all of from to the empty file at to, and says what was copied.
- * Shares the blocks where the file system can (FICLONE): then only reading takes time. Else what is
- * larger than could be copied in time is not begun.
- * @to: negative: nothing is written.
+ * Shares the blocks of a large file where the file system can, and need not write them first (FICLONE):
+ * then only reading takes time. Else what is larger than could be copied in time is not begun.
+ * @st: what from is like. @to: negative: nothing is written.
  * @deadline: CLOCK_MONOTONIC; past it, it gives up, unless half a MiB is all there is.
  *
  * The caller is the one thread that archives. Raw system calls.
  */
-enum lgr_copied lgr_copy_file(int from, int to, uint64_t size, bool crc, uint64_t deadline,
+enum lgr_copied lgr_copy_file(int from, int to, const struct stat *st, bool crc, uint64_t deadline,
 			      struct lgr_content *ret);
 
 #endif

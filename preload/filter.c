@@ -17,9 +17,14 @@
 static uint64_t inherited;
 static enum { NOT_TRIED, GOOD, BAD } tried;
 
+static long mode(void)
+{
+	return lgr_syscall(__NR_prctl, PR_GET_SECCOMP, 0, 0, 0, 0, 0);
+}
+
 static bool any(void)
 {
-	return lgr_syscall(__NR_prctl, PR_GET_SECCOMP, 0, 0, 0, 0, 0) != 0;
+	return mode() != 0;
 }
 
 /* "Seccomp_filters:\t1" in /proc/self/status since Linux 5.9; 0: not known. */
@@ -94,14 +99,17 @@ static bool child_survives(void)
 
 bool lgr_filter_is_new(void)
 {
-	return any() && (!inherited || count() != inherited);
+	long m = mode();
+
+	/* -EINVAL: the kernel has no such thing. */
+	return m && m != -22 && (!inherited || count() != inherited);
 }
 
 bool lgr_filter_allows(void)
 {
 	if (lgr_likely(!any()))
 		return true;
-	if (lgr_filter_is_new())
+	if (!inherited || count() != inherited)
 		return false;
 	if (tried == NOT_TRIED)
 		tried = child_survives() ? GOOD : BAD;

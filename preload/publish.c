@@ -102,8 +102,7 @@ static enum lgr_stored make_elf(const struct lgr_wish *wish, const struct stat *
 		if (fd < 0)
 			return LGR_STORE_BROKEN;
 	}
-	copied = lgr_copy_file(wish->fd, fd, (uint64_t)st->st_size, false, wish->deadline,
-			       &content);
+	copied = lgr_copy_file(wish->fd, fd, st, false, wish->deadline, &content);
 	if (fd >= 0)
 		lgr_sys_close(fd);
 	if (copied == LGR_COPIED) {
@@ -126,8 +125,7 @@ static void make_debug(const struct lgr_wish *wish, int fd, bool check)
 	if (out < 0)
 		return;
 	if (lgr_sys_stat(fd, "", &st) == 0 && S_ISREG(st.st_mode))
-		copied = lgr_copy_file(fd, out, (uint64_t)st.st_size, check, wish->deadline,
-				       &content);
+		copied = lgr_copy_file(fd, out, &st, check, wish->deadline, &content);
 	lgr_sys_close(out);
 	if (copied == LGR_COPIED && (!check || content.crc == making.image.debug_crc)) {
 		making.bytes += content.size;
@@ -275,9 +273,13 @@ enum lgr_stored lgr_publish(const struct lgr_wish *wish, struct lgr_key *ret, ui
 	if (lgr_sys_stat(wish->fd, "", &st) < 0 || !S_ISREG(st.st_mode) ||
 	    !lgr_image_read(wish->fd, &making.image))
 		return LGR_STORE_NO_ELF;
-	if (!begin())
-		return LGR_STORE_BROKEN;
-	result = make_elf(wish, &st);
+	*making.folder = '\0';
+	result = LGR_STORE_SLOW;
+	if (lgr_copy_possible(&st, wish->link)) {
+		if (!begin())
+			return LGR_STORE_BROKEN;
+		result = make_elf(wish, &st);
+	}
 	if (result == LGR_STORED)
 		result = publish(wish, ret_bytes);
 	if (*making.folder)

@@ -31,3 +31,11 @@ is "each unloading is in the log" "$(events "$TMP/off" unload | grep -c libm.so.
 POLICY=never as_with kept known "where linger keeps"
 is "nothing is unloaded" "$(events "$TMP/kept" unload)" ''
 is "but kept" "$(events "$TMP/kept" keep | grep -c 'libm.so.6.*"reason":"policy"')" 2
+
+# The stub of dlopen gives the loader another path.
+cp /usr/aarch64-linux-gnu/lib/libm.so.6 "$TMP/p.so"
+LINGER_SETTINGS=archive:$TMP/archive,archive_mode:open
+LINGER=$(words_for "$TMP/archived") qemu-aarch64 -L /usr/aarch64-linux-gnu -E "LD_PRELOAD=$arm/liblinger.so" "$TMP/host" "$TMP/p.so" sin > "$TMP/out"
+like "a library is loaded from the archive" "$(events "$TMP/archived" open)" "\"path\":\"$TMP/archive/objects/[0-9a-f-]+/p.so\""
+is "and the program sees the same" "$(grep -v ^linger "$TMP/out")" \
+	"$(qemu-aarch64 -L /usr/aarch64-linux-gnu "$TMP/host" "$TMP/p.so" sin | grep -v ^linger)"
