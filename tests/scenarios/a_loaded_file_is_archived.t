@@ -106,7 +106,7 @@ for order in 'v1 stripped' 'stripped v1'; do
 	for f in $order; do
 		archived one "$HOST" open "$TMP/$f.so"
 	done
-	is "one build-id, $order: two copies" "$(ls -d "$A"/objects/"$(build_id_of v1.so)"-* | wc -l)" 2
+	is "one build-id, $order: two copies" "$(copies_of v1.so)" 2
 	id=$(build_id_of v1.so)
 	ok "one build-id, $order: the link leads to the one with symbols" cmp -s "$A/.build-id/${id:0:2}/${id:2}/elf" v1.so
 done
@@ -157,7 +157,7 @@ new_archive
 is 'a new file is opened by the loader, twice, and to be archived' "$(opens)" 3
 is 'a known file is opened by the loader alone' "$(opens)" 2
 rm -rf "$A"/objects/*
-is 'what was removed is archived again' "$(opens) $(ls "$A/objects" | grep -c "^$id-")" '3 1'
+is 'what was removed is archived again' "$(opens) $(copies_of v1.so)" '3 1'
 : > v1.empty
 chmod u+w "$A"/objects/"$id"-*/elf
 : > "$(echo "$A"/objects/"$id"-*/elf)"
@@ -174,7 +174,7 @@ for how in fork _fork; do
 	new_archive
 	archived one "$HOST" open "$TMP/v1.so" memfd "$TMP/v2.so" $how open "$TMP/bare.so" close
 	is "$how: the program" "$(tail -n 1 one)" 'status 0'
-	is "$how: the child has its own" "$(ls "$A/manifest" | wc -l)" 2
+	is "$how: the child has its own" "$(count "$A/manifest")" 2
 	is "$how: the child lists what it inherited" "$(lines open "$TMP/v1.so" 1 | cut -d' ' -f3-)" \
 		"$(lines open "$TMP/v1.so" 0 | cut -d' ' -f3-)"
 	is "$how: also what has no file" "$(key_of '/proc/self/fd/[0-9]+' 1)" "$(key_of '/proc/self/fd/[0-9]+' 0)"
@@ -183,7 +183,7 @@ for how in fork _fork; do
 done
 new_archive
 archived one "$HOST" fork
-is 'a child that loads nothing has none' "$(ls "$A/manifest" | wc -l)" 1
+is 'a child that loads nothing has none' "$(count "$A/manifest")" 1
 
 # -- many at once
 mkdir many
@@ -199,7 +199,7 @@ done
 bad=0
 for i in "${pids[@]}"; do wait "$i" || bad=$((bad + 1)); done
 is 'eight at once: all end well' "$bad" 0
-is 'eight at once: each has its manifest' "$(ls "$A/manifest" | wc -l)" 8
+is 'eight at once: each has its manifest' "$(count "$A/manifest")" 8
 bad=
 for i in 1 2 3 4 5 6 7 8; do
 	for n in 0 1 2 3 4 5 6 7; do
@@ -233,4 +233,4 @@ is 'what has gone is not led to' "$(find "$A/.build-id" -xtype l | wc -l)" 0
 left=$(($(cat "$A/used") - $(cat "$A"/objects/*/elf | wc -c)))
 ok "the size is noted anew ($left for manifests)" test $left -gt 0 -a $left -le 8192
 ok 'it is below what was allowed' test "$(cat "$A/used")" -lt $max
-is 'manifests of processes that have ended go, too' "$(ls "$A/manifest" | wc -l)" 1
+is 'manifests of processes that have ended go, too' "$(count "$A/manifest")" 1

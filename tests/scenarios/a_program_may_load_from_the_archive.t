@@ -126,12 +126,12 @@ fi
 unset WORDS
 run() { LINGER=policy:off env -u LD_PRELOAD "$@" | sed "s,$TMP/,,"; }
 run "$LINGER_CMD" run "--archive=$TMP/by/option" "$HOST" open "$TMP/v1.so" > one
-is '--archive=DIR makes the directory' "$(cat one; ls by/option/manifest | wc -l)" $'open: 1000 v1.so\n1'
+is '--archive=DIR makes the directory' "$(cat one; count by/option/manifest)" $'open: 1000 v1.so\n1'
 nothing=("$HOST" noload none.so)
 run XDG_CACHE_HOME="$TMP/cache" "$LINGER_CMD" run --archive "${nothing[@]}" > one
-is '--archive: below XDG_CACHE_HOME' "$(ls cache/linger/manifest | wc -l)" 1
+is '--archive: below XDG_CACHE_HOME' "$(count cache/linger/manifest)" 1
 run -u XDG_CACHE_HOME HOME="$TMP/home" "$LINGER_CMD" run --archive "${nothing[@]}" > one
-is '--archive: else below HOME' "$(ls home/.cache/linger/manifest | wc -l)" 1
+is '--archive: else below HOME' "$(count home/.cache/linger/manifest)" 1
 is 'for the user alone' "$(stat -c %a home/.cache/linger by/option | tr '\n' ' ')" '700 700 '
 (cd sub && run "$LINGER_CMD" run --archive=here "${nothing[@]}" > one)
-is 'a relative one: in the working directory' "$(ls sub/here/manifest | wc -l)" 1
+is 'a relative one: in the working directory' "$(count sub/here/manifest)" 1

@@ -2,7 +2,7 @@
 # archive.sh - what the tests of the archive share. Source it first, instead of plugins.sh.
 #
 # Gives: $A (an archive that is not there yet), build, archived, key_of, manifest, lines, new_archive,
-# complete, reasons_of.
+# complete, reasons_of, count, copies_of, leftovers.
 # SPDX-License-Identifier: MIT
 . "$(dirname "${BASH_SOURCE[0]}")/plugins.sh"
 A=$TMP/archive
@@ -33,7 +33,7 @@ manifest() {
 		echo "${#files[@]} manifests" >&2
 		return 1
 	fi
-	mapfile -t files < <(ls "$A/manifest" | sort -t. -k2n)
+	mapfile -t files < <(find "$A/manifest" -type f -printf '%f\n' | sort -t. -k2n)
 	cat "$A/manifest/${files[${1:-0}]}"
 }
 # lines WHAT PATH-REGEX [N]: lines of the manifest, of objects whose path matches.
@@ -53,4 +53,6 @@ complete() {
 }
 # reasons_of LOG: the reasons of its errors, each once, with their number.
 reasons_of() { events "$1" error | sed 's/.*"reason":"\([^"]*\)".*/\1/' | sort | uniq -c | tr -s ' ' | tr '\n' ';'; }
+count() { find "$1" -mindepth 1 -maxdepth 1 | wc -l; }
+copies_of() { find "$A/objects" -maxdepth 1 -name "$(build_id_of "$1")-*" | wc -l; }
 leftovers() { find "$A/tmp" -mindepth 1 | wc -l; }

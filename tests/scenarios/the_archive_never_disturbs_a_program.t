@@ -23,7 +23,7 @@ disturbs_not() {
 OFF=' 1 archive-off;'
 
 disturbs_not 'an archive' ''
-is 'an archive: it is there' "$(ls "$A/objects" | wc -l)" 5
+is 'an archive: it is there' "$(count "$A/objects")" 5
 
 # -- the directory
 A=$TMP/none/of/these disturbs_not 'a directory in none' "$OFF"
@@ -45,7 +45,7 @@ fi
 relative() { (cd sub && "$@"); }
 mkdir sub
 A=relative disturbs_not 'a relative name' '' relative
-is 'a relative name: is in the working directory' "$(ls sub/relative/manifest | wc -l)" 1
+is 'a relative name: is in the working directory' "$(count sub/relative/manifest)" 1
 
 # -- the disk
 space=(unshare -Urm)
