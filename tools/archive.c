@@ -61,7 +61,8 @@ static void get_id(Elf *elf, struct lgr_build_id *ret)
 	ssize_t n = dwelf_elf_gnu_build_id(elf, &bytes);
 
 	ret->size = n > 0 && (size_t)n <= sizeof(ret->bytes) ? (uint8_t)n : 0;
-	memcpy(ret->bytes, bytes, ret->size);
+	if (ret->size)
+		memcpy(ret->bytes, bytes, ret->size);
 }
 
 int lgr_elf_build_id(int fd, struct lgr_build_id *ret)

@@ -96,6 +96,13 @@ for how in dwarf fp; do
 	one linger_perf $how linger_$how
 	measure linger_perf linger_$how >linger_$how.rows
 done
+# The same with the loader given the copies. No row needs it.
+if [ "${CHECK_ALL-}" ]; then
+	LINGER=archive_mode:open one linger_perf dwarf open_dwarf
+	measure linger_perf open_dwarf >open_dwarf.rows
+	is "archive_mode:open: everything has its right name, line and chain" \
+		"$(grep -vE '^h2 | 100 100 100$' open_dwarf.rows)" ''
+fi
 is "nothing was put into the user's home but what plain perf puts there" "$(ls -A "$HOME")" .debug
 
 # value FILE ROW COLUMN: samples sym line chain

@@ -17,7 +17,7 @@ unset "${!PERF_@}" "${!XDG_@}" "${!DEBUGINFOD_@}" PAGER
 mkdir "$HOME"
 cd "$TMP" || exit
 export ARCHIVE=$TMP/archive
-SECONDS_A_ROW=${CHECK_ALL:+1}
+SECONDS_A_ROW=${CHECK_ALL:+0.3}
 SECONDS_A_ROW=${SECONDS_A_ROW:-0.08}
 EVENT=(-q -e cpu-clock:u -F 997)
 
