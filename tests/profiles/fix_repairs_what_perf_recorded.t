@@ -56,6 +56,7 @@ is "nothing is left beside them" "$(ls alone)" $'stock\nstock.old'
 # perf's own clock, which drifts, and one that is far away: the distance has to be found out.
 for clock in own realtime; do
 	cp files/*.so .
+	# shellcheck disable=SC2046 # two words, or none
 	perf record "${EVENT[@]}" $([ $clock = own ] || echo -k $clock) -o $clock -- \
 		"$LINGER_CMD" run -o policy:off --archive="$ARCHIVE" ./host_dwarf $words >$clock.phases 2>&1
 	linger_perf fix $clock >said 2>&1

@@ -106,6 +106,12 @@ ends=$(perl -e '
 	print join " ", sort keys %ends' )
 is "damaged recordings are repaired or refused" "$ends" '0 1'
 
+# A container whose filter refuses: said as such, and a test of this folder is skipped there with that reason.
+compile -o refuses "$HERE/refuses.c"
+like "the kernel refuses: what could be the reason" "$(./refuses "$LINGER_CMD" perf --archive "$ARCHIVE" record true 2>&1)" \
+	'refuses to record \(perf_event_open: Operation not permitted\), although .* filter of a container'
+like "a test is skipped there" "$(./refuses "$HERE/fix_repairs_what_perf_recorded.t" 2>&1)" '^ok 1 - fix_repairs[a-z_]* # SKIP the kernel refuses to record'
+
 # Another user: what the settings of the kernel allow.
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
 	chmod 755 "$TMP"
