@@ -84,21 +84,21 @@ judge() {
 	LINE+=" $(printf '%8s' "$got")"
 }
 
-OPEN=
-has_archive && OPEN=archive:$TMP/archive,archive_mode:open
+ARCHIVE=
+has_archive && ARCHIVE=archive:$TMP/archive
 
-TABLE=$(printf '%-16s %8s %8s %8s %8s %8s' "three frames" plain safe never deleted open)
+TABLE=$(printf '%-16s %8s %8s %8s %8s %8s %8s' "three frames" plain safe never deleted archive open)
 # What a dlopen waits for the archive is bounded, and a busy machine may not get done with all the tool's own
 # libraries. What is there is there the next time.
 fill() {
 	local _
 	for _ in {1..20}; do
-		"$1" "policy:never,$OPEN" delete "$P" >/dev/null
+		"$1" "policy:never,$ARCHIVE" delete "$P" >/dev/null
 		"$LINGER_CMD" log --json log | grep -q '"reason":"not-archived"' || return
 	done
 }
-# row TOOL PLAIN SAFE NEVER DELETED OPEN: `deleted` is policy:never, and the file is gone at the end; `open`
-# the same with archive_mode:open.
+# row TOOL PLAIN SAFE NEVER DELETED ARCHIVE OPEN: `deleted` is policy:never, and the file is gone at the end;
+# the others the same with an archive, and with archive_mode:open.
 row() {
 	local tool=$1 LINE
 	LINE=$(printf '%-16s' "$tool")
@@ -106,22 +106,24 @@ row() {
 	judge "$tool, policy:safe" "$3" "$("$tool" policy:safe)"
 	judge "$tool, policy:never" "$4" "$("$tool" policy:never)"
 	judge "$tool, policy:never, deleted" "$5" "$("$tool" policy:never delete "$P")"
-	if [ -n "$OPEN" ]; then
+	if [ -n "$ARCHIVE" ]; then
 		fill "$tool"
-		judge "$tool, archive_mode:open, deleted" "$6" "$("$tool" "policy:never,$OPEN" delete "$P")"
+		judge "$tool, archive, deleted" "$6" "$("$tool" "policy:never,$ARCHIVE" delete "$P")"
+		judge "$tool, archive_mode:open, deleted" "$7" \
+			"$("$tool" "policy:never,$ARCHIVE,archive_mode:open" delete "$P")"
 	fi
 	TABLE+=$'\n'$LINE
 }
 
 # With the default policy a library that nothing leads into goes, and its names with it. Under valgrind nobody
 # looks, so everything is kept; and ASan's own records of stacks lead into the library.
-row memcheck 0 3 3 3 3
-row memcheck_stale 0 3 3 3 3
-row asan 0 any 3 any 3
-row asan_stale 0 any 3 any 3
-row heaptrack_leaks 3 3 3 any 3
-row heapcheck 0 any any any any
-row cpu_profile 0 any any any any
+row memcheck 0 3 3 3 3 3
+row memcheck_stale 0 3 3 3 3 3
+row asan 0 any 3 any any 3
+row asan_stale 0 any 3 any any 3
+row heaptrack_leaks 3 3 3 any any 3
+row heapcheck 0 any any any any any
+row cpu_profile 0 any any any any any
 while IFS= read -r line; do echo "# $line"; done <<<"$TABLE"
 
 # ASan asks the loader for the path: once linger has seen that the file is gone, it is one that opens.
