@@ -44,6 +44,17 @@ is "the status is gdb's" "$("$LINGER_CMD" gdb $PID -q -batch -ex 'quit 7' >/dev/
 
 stop
 
+# A process with a file system of its own, as in a container: what its paths lead to is not what ours do.
+mkdir box
+cp third.so box/new.so
+AS=(unshare -m sh -c 'mount -t tmpfs none box && cp old.so new.so box/ && exec "$@"' sh)
+start plain open "$TMP/box/old.so" enter open "$TMP/box/new.so" enter delete "$TMP/box/old.so" wait
+AS=(env)
+got=$("$LINGER_CMD" gdb $PID -q -batch -nx -ex 'thread apply all backtrace' 2>&1)
+is "in another file system, deleted" "$(named old "$got" places)" 3
+is "in another file system, in place" "$(named new "$got" places)" 3
+stop
+
 # Who is not root cannot open what is mapped, unless a descriptor leads there: linger's private copy.
 mkdir theirs
 cp old.so theirs/p.so
