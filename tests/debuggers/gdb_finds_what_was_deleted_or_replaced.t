@@ -106,7 +106,7 @@ SOURCE=stripped.so row "separate debug file, replaced" old:wrong:wrong plain ope
 if grep -qxE '[^|/]+' /proc/sys/kernel/core_pattern; then
 	rm -f core*
 	cp stripped.so p.so
-	(ulimit -S -c unlimited && "$HOST" open "$P" enter delete "$P" abort) 2>/dev/null
+	{ (ulimit -S -c unlimited && exec "$HOST" open "$P" enter delete "$P" abort); } 2>/dev/null
 	is "a core of the kernel's, gdb" "$(named old "$(gdb "$HOST" core* "${BT[@]}" 2>&1)" places)" 0
 	got=$("$LINGER_CMD" gdb --archive "$ARCHIVE" core* "${BT[@]}" 2>&1)
 	is "a core of the kernel's, linger gdb" "$(named old "$got" places) $(complete old "$got")" "3 complete"
