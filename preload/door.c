@@ -6,6 +6,7 @@
  */
 #include "door.h"
 
+#include "pages.h"
 #include "real.h"
 #include "stop.h"
 #include "sys.h"
@@ -59,6 +60,13 @@ static bool is_all_nops(const uint8_t *p, uint32_t n)
 	return i == n;
 }
 
+/* A function may begin its segment, with a hole before it. */
+static bool is_code_before(uintptr_t function)
+{
+	return lgr_page_down(function - FAR) == lgr_page_down(function) ||
+	       lgr_word_id(lgr_pages_find(function - FAR)) == lgr_word_id(lgr_pages_find(function));
+}
+
 bool lgr_door_find(uintptr_t function, struct lgr_door *ret)
 {
 	const uint8_t *p = (const uint8_t *)function;
@@ -67,7 +75,7 @@ bool lgr_door_find(uintptr_t function, struct lgr_door *ret)
 	if (lgr_same(p, endbr64, sizeof(endbr64)))
 		door.at += sizeof(endbr64);
 	door.nops = count_nops((const uint8_t *)door.at);
-	if (is_all_nops(p - FAR, FAR))
+	if (is_code_before(function) && is_all_nops(p - FAR, FAR))
 		door.before = FAR;
 	if (door.nops < NEAR && (door.nops < SHORT || !door.before))
 		return false;
