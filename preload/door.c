@@ -82,7 +82,8 @@ bool lgr_door_find(uintptr_t function, struct lgr_door *ret)
 	/* What is overwritten is jumped over; what is left of the nops does no harm. */
 	door.beyond = door.at + door.nops;
 	lgr_copy(door.was, (const void *)door.at, lgr_min(door.nops, FAR));
-	lgr_copy(door.was_before, p - FAR, FAR);
+	if (door.before)
+		lgr_copy(door.was_before, p - FAR, FAR);
 	*ret = door;
 	return true;
 }
