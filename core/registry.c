@@ -411,6 +411,8 @@ void lgr_registry_set_flags(struct lgr_object *object, uint32_t set, uint32_t cl
 		publish(object);
 }
 
+static_assert(LGR_RSN_COUNT <= 32, "each is a bit of lgr_object's refused");
+
 void lgr_registry_refuse(struct lgr_object *object, enum lgr_reason reason)
 {
 	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
