@@ -457,6 +457,37 @@ void lgr_archive_gone(struct lgr_object *object)
 		switch_off();
 }
 
+/* Ours are made with this mode (publish.c); a link has that of its file. */
+static bool is_own(const char *path)
+{
+	struct stat st;
+
+	return lgr_sys_stat(AT_FDCWD, path, &st) == 0 && S_ISREG(st.st_mode) &&
+	       (st.st_mode & 07777) == 0500;
+}
+
+bool lgr_archive_is_copy(const char *path)
+{
+	const char *rest = *lgr_store_dir ? lgr_after(path, lgr_store_dir) : NULL;
+
+	return rest && lgr_after(rest, "/objects/") && is_own(path);
+}
+
+int lgr_archive_copy(const struct lgr_object *object)
+{
+	static char folder[LGR_KEY_MAX + 16] LGR_BIG, path[LGR_STORE_PATH] LGR_BIG;
+	const struct lgr_key *key = (const struct lgr_key *)(uintptr_t)object->archived;
+	struct lgr_text t;
+
+	if (!key || !atomic_load_explicit(&on, memory_order_relaxed))
+		return -1;
+	lgr_text_init(&t, folder, sizeof(folder));
+	lgr_text_add(&t, "objects/");
+	lgr_text_add(&t, key->text);
+	lgr_store_path(path, folder, "/", lgr_path_base(lgr_path_of(object)));
+	return is_own(path) ? lgr_sys_openat(path, O_RDONLY, 0) : -1;
+}
+
 /* ------------------------------------------------------------------------------------- start, fork */
 
 void lgr_archive_start(void)

@@ -40,6 +40,14 @@ const char *lgr_archive_before_open(const char *file, int mode, bool replaces);
 void lgr_archive_moved(const struct lgr_object *object);
 void lgr_archive_gone(struct lgr_object *object);
 
+/*
+ * lgr_archive_copy - opens the copy of the object's file, under the file's name; negative: there is none.
+ * lgr_archive_is_copy - is this the path of a copy? One that nobody changes: a hard link changes with the
+ * file. The caller holds lgr_lock_registry.
+ */
+int lgr_archive_copy(const struct lgr_object *object);
+bool lgr_archive_is_copy(const char *path);
+
 /* In the child of a fork, under no lock: it has a manifest of its own from its next event on. */
 void lgr_archive_forked(void);
 

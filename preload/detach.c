@@ -230,29 +230,42 @@ static bool is_loaded_file(const struct lgr_object *object, int fd)
 	       now.size == was->size && now.changed_ns == was->changed_ns;
 }
 
-/*
- * A copy of the object's file, if it is still the one that was loaded. Negative: none.
- * The file's inode must stay though no page of it is in use any more: a new file would be given its
- * number, and be taken for the kept object. A page of it that nobody can touch sees to that.
- */
-static int copy_file(struct lgr_object *object)
+/* The archive's copy has a name, by which those who read the maps find it. Negative: there is none. */
+static int archived(const struct lgr_object *object)
+{
+	int fd = lgr_archive_copy(object);
+	struct lgr_file now;
+
+	if (fd >= 0 && (lgr_sys_file_at(fd, "", &now) < 0 || now.size != object->file.size)) {
+		lgr_sys_close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* A copy in memory. Negative: there is none. */
+static int copied(const struct lgr_object *object, int from)
 {
 	const char *name = lgr_last(lgr_path_of(object), '/');
-	int from = lgr_sys_openat(lgr_path_of(object), O_RDONLY, 0), to;
+	int to = object->file.size <= LARGEST ? lgr_sys_memfd(name ? name + 1 : "") : -1;
 
-	if (from < 0)
-		return -1;
-	to = lgr_sys_memfd(name ? name + 1 : "");
 	/* Still, when it has been copied, which takes a while. */
-	if (to >= 0 && (!is_loaded_file(object, from) || !fill(to, from, object->file.size) ||
-			!is_loaded_file(object, from))) {
+	if (to >= 0 && (!fill(to, from, object->file.size) || !is_loaded_file(object, from))) {
 		lgr_sys_close(to);
 		to = -1;
 	}
-	if (to >= 0)
-		object->pin = (uintptr_t)lgr_sys_mmap(LGR_PAGE, PROT_NONE, MAP_PRIVATE, from);
-	lgr_sys_close(from);
 	return to;
+}
+
+/*
+ * The file's inode must stay though no page of it is in use any more: a new file would be given its
+ * number, and be taken for the kept object. A page of it that nobody can touch sees to that.
+ */
+static bool hold_inode(struct lgr_object *object, int from)
+{
+	if (!object->pin)
+		object->pin = (uintptr_t)lgr_sys_mmap(LGR_PAGE, PROT_NONE, MAP_PRIVATE, from);
+	return object->pin;
 }
 
 /* What the copy is known by from now on. */
@@ -269,7 +282,7 @@ static void keep_copy(struct lgr_object *object, int fd)
 static bool may_be_overwritten(const struct lgr_object *object)
 {
 	return *lgr_path_of(object) == '/' && !lgr_path_is_systems(lgr_path_of(object)) &&
-	       object->file.known_ns;
+	       object->file.known_ns && !lgr_archive_is_copy(lgr_path_of(object));
 }
 
 void lgr_detach_data(struct lgr_object *object)
@@ -278,18 +291,30 @@ void lgr_detach_data(struct lgr_object *object)
 		replace_all(object, -1, object->file.size);
 }
 
+/* Maps the copy at fd in the file's place, and keeps it. */
+static bool move_to(struct lgr_object *object, int fd)
+{
+	bool done = fd >= 0 && replace_all(object, fd, object->file.size);
+
+	if (done)
+		keep_copy(object, fd);
+	else if (fd >= 0)
+		lgr_sys_close(fd);
+	return done;
+}
+
 void lgr_detach(struct lgr_object *object)
 {
-	int fd = -1;
-	bool done;
+	bool done = false;
+	int from;
 
 	if (object->pin || !may_be_overwritten(object) || lgr_file_changed(object) == LGR_REPLACED)
 		return;
-	if (object->file.size <= LARGEST)
-		fd = copy_file(object);
-	done = fd >= 0 && object->pin && replace_all(object, fd, object->file.size);
-	if (fd >= 0)
-		keep_copy(object, fd);
+	from = lgr_sys_openat(lgr_path_of(object), O_RDONLY, 0);
+	if (from >= 0 && is_loaded_file(object, from) && hold_inode(object, from))
+		done = move_to(object, archived(object)) || move_to(object, copied(object, from));
+	if (from >= 0)
+		lgr_sys_close(from);
 	if (!done) {
 		lgr_registry_refuse(object, LGR_RSN_E_DETACH);
 		return;

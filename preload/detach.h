@@ -4,10 +4,11 @@
  * A file that is overwritten in place changes, or takes away, the pages of whoever has it mapped,
  * private copies included (mmap(2), "SIGBUS"; truncate drops them). Once the program has closed a
  * library, overwriting its file is its good right; so a kept object's pages are replaced, each
- * mapping at once, by those of a private copy of the file in memory (memfd_create(2)).
+ * mapping at once, by those of the archive's copy of the file, whose name profilers find in the maps, or
+ * else of a private copy in memory (memfd_create(2)).
  *
- * Left as they are: files in the system's library directories (package managers replace by renaming),
- * and files above 64 MiB.
+ * Left as they are: files in the system's library directories (package managers replace by renaming), the
+ * archive's own, and files above 64 MiB that are in no archive.
  *
  * All of these: the caller holds the loads' lock (loader.h) and lgr_lock_registry.
  *
