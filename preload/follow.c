@@ -71,8 +71,7 @@ static void seek_again(void)
 		if (!is_seeking(r))
 			continue;
 		lgr_text_init(&why, buffer, sizeof(buffer));
-		if (lgr_redirect_index())
-			lgr_tie_by_name(r, &why);
+		lgr_tie_by_name(r, &why);
 	}
 }
 
@@ -101,6 +100,23 @@ static void verify_again(void)
 		atomic_store_explicit(&doubt_until, 0, memory_order_relaxed);
 }
 
+/* With policy:off an object may go that overrides something, without a dlclose that names it. */
+static void drop_orphans(void)
+{
+	struct linger_redirect *r = lgr_redirects, *next;
+	bool lazy;
+
+	for (; r; r = next) {
+		next = r->next;
+		if (!r->override || lgr_is_there(&r->module))
+			continue;
+		lgr_redirect_let_go(r);
+		if (lgr_redirects_apply(&lazy) == 0)
+			lgr_redirect_free(r);
+		lgr_sites_settled();
+	}
+}
+
 void lgr_redirects_settle(void)
 {
 	struct lgr_object *object = NULL;
@@ -117,8 +133,10 @@ void lgr_redirects_settle(void)
 		for (uint32_t i = 0; i < news.n; i++)
 			if (lgr_is_there(&news.at[i]))
 				welcome(news.at[i].object);
-	if (lost)
+	if (lost && lgr_redirect_index()) {
+		drop_orphans();
 		seek_again();
+	}
 	lost = false;
 	news.n = 0;
 	if (lgr_sites_changed() && lgr_redirects_apply(&lazy) < 0)

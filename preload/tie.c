@@ -82,13 +82,19 @@ static bool may_define(const struct linger_redirect *r, const struct lgr_object 
 static uint32_t find_in(const struct linger_redirect *r, const struct lgr_object *object,
 			const char *version, struct lgr_elf *ret)
 {
+	const struct lgr_indexed *indexed = lgr_indexed_of(object);
 	const struct link_map *map = lgr_map_of(object);
 	const struct lgr_wanted wanted = { .name = r->name->text,
 					   .version = version,
 					   .hash = r->name->hash };
 
-	lgr_elf_init(ret, map->l_addr, map->l_ld);
-	return may_define(r, object) ? lgr_elf_lookup(ret, &wanted) : 0;
+	if (!may_define(r, object))
+		return 0;
+	if (indexed)
+		*ret = indexed->elf;
+	else
+		lgr_elf_init(ret, map->l_addr, map->l_ld);
+	return lgr_elf_lookup(ret, &wanted);
 }
 
 /*
