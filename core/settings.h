@@ -58,7 +58,8 @@ enum lgr_kind {
 	X(ARCHIVE_MODE, "archive_mode", LGR_CHOICE, "copy|link|open", "copy", 1,                   \
 	  "how they are made and used")                                                            \
 	X(ARCHIVE_MAX, "archive_max", LGR_SIZE, "SIZE", "1G", 1, "size of the archive")            \
-	X(CONTROL, "control", LGR_WORD, "", "", 0, "open the control socket")
+	X(CONTROL, "control", LGR_WORD, "", "", 1,                                                 \
+	  "let the user's commands redirect symbols while the program runs")
 
 enum lgr_setting {
 #define X(id, ...) LGR_SET_##id,

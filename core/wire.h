@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define LGR_WIRE_VERSION 4u
+#define LGR_WIRE_VERSION 5u
 
 /* ------------------------------------------------------------------ names */
 
@@ -77,6 +77,7 @@ enum lgr_event {
 	X(E_DETACH, "not-detached", "it still depends on its file, which somebody may overwrite")  \
 	X(E_MAPS, "map-limit", "the process nears the kernel's limit of mappings")                 \
 	X(E_REDIRECT, "not-redirected", "a redirect could not be made")                            \
+	X(E_CONTROL, "no-control", "the control socket could not be made")                         \
 	X(E_FORK, "fork-handlers", "the fork handlers could not be registered")                    \
 	X(E_ARCHIVE, "archive-off", "the archive cannot be written, so nothing more goes there")   \
 	X(E_SLOW, "not-archived", "copying its file to the archive would take too long")           \
@@ -428,7 +429,9 @@ struct lgr_region {
 	_Atomic uint64_t counter[LGR_N_COUNT];
 	_Atomic uint64_t errors[LGR_RSN_COUNT];
 	char version_text[32];
-	char log_path[512];		    /* empty: no log */
+	char log_path[512];	  /* empty: no log */
+	_Atomic uint32_t control; /* 1: asked for, and not impossible */
+	char control_path[112];	  /* the control socket's; empty: there is none, or not yet */
 	_Atomic uint64_t chunk[LGR_CHUNKS]; /* addresses of struct lgr_object[LGR_OBJECT_CHUNK] */
 };
 

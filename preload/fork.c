@@ -9,6 +9,7 @@
  */
 #include "archive.h"
 #include "close.h"
+#include "control.h"
 #include "kernel.h"
 #include "loader.h"
 #include "lock.h"
@@ -73,6 +74,7 @@ static void in_child(void)
 	lgr_loads_forked();
 	lgr_log_forked();
 	lgr_archive_forked();
+	lgr_control_forked();
 }
 
 int lgr_fork_register(void)

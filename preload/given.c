@@ -11,20 +11,9 @@
 #include "linger.h"
 #include "log.h"
 #include "real.h"
+#include "site.h"
 #include "spec.h"
 #include "text.h"
-
-static void say(const char *spec, const char *why)
-{
-	static char line[1024] LGR_BIG; /* one at a time: made once */
-	struct lgr_text t;
-
-	lgr_text_init(&t, line, sizeof(line));
-	lgr_text_add(&t, spec);
-	lgr_text_add(&t, ": ");
-	lgr_text_add(&t, why);
-	lgr_log_error(LGR_RSN_E_REDIRECT, line);
-}
 
 /* SYM@VER as the API wants it. */
 static bool join(const struct lgr_redirect_spec *spec, char *to, size_t size)
@@ -40,11 +29,11 @@ static bool join(const struct lgr_redirect_spec *spec, char *to, size_t size)
 	return !t.cut;
 }
 
-static void make(const struct lgr_redirect_spec *spec)
+static uint64_t make(const struct lgr_redirect_spec *spec, struct lgr_text *why)
 {
 	void *(*dlsym)(void *, const char *) =
 		(void *(*)(void *, const char *))lgr_real_libc[LGR_REAL_dlsym];
-	static char symbol[1024] LGR_BIG, why[512] LGR_BIG;
+	char symbol[1024], reason[512];
 	struct linger_change change = { .symbol = symbol,
 					.callers = spec->callers,
 					.flags = LINGER_LATER };
@@ -53,13 +42,42 @@ static void make(const struct lgr_redirect_spec *spec)
 
 	change.replacement = handle ? dlsym(handle, spec->replacement) : NULL;
 	if (!change.replacement) {
-		say(spec->symbol, lgr_libc.dlerror());
-		return;
+		lgr_text_add(why, lgr_libc.dlerror());
+		return 0;
 	}
-	if (!join(spec, symbol, sizeof(symbol)))
-		say(spec->symbol, "the name is too long");
-	else if (linger_redirect_(&change, 1, &made, why, sizeof(why)) < 0)
-		say(symbol, why);
+	if (!join(spec, symbol, sizeof(symbol))) {
+		lgr_text_add(why, "the name is too long");
+		return 0;
+	}
+	if (linger_redirect_(&change, 1, &made, reason, sizeof(reason)) < 0) {
+		lgr_text_add(why, reason);
+		return 0;
+	}
+	made->given = true; /* nobody else has the handle: it cannot go meanwhile */
+	return made->number;
+}
+
+uint64_t lgr_given_make(char *text, struct lgr_text *why)
+{
+	struct lgr_redirect_spec spec;
+
+	if (lgr_redirect_parse(text, &spec))
+		return make(&spec, why);
+	lgr_text_add(why, "it takes " LGR_REDIRECT_FORM);
+	return 0;
+}
+
+/* The text is cut up already: the symbol is left of it. */
+static void log_failure(const char *symbol, const char *why)
+{
+	static char line[1024] LGR_BIG; /* one at a time: made once */
+	struct lgr_text t;
+
+	lgr_text_init(&t, line, sizeof(line));
+	lgr_text_add(&t, symbol);
+	lgr_text_add(&t, ": ");
+	lgr_text_add(&t, why);
+	lgr_log_error(LGR_RSN_E_REDIRECT, line);
 }
 
 void lgr_given(void)
@@ -72,10 +90,12 @@ void lgr_given(void)
 		return;
 	saved = *lgr_libc.errno_location();
 	for (unsigned i = 0; i < lgr_settings.redirects; i++) {
-		struct lgr_redirect_spec spec;
+		char buffer[512];
+		struct lgr_text why;
 
-		if (lgr_redirect_parse(lgr_settings.redirect[i], &spec))
-			make(&spec);
+		lgr_text_init(&why, buffer, sizeof(buffer));
+		if (!lgr_given_make(lgr_settings.redirect[i], &why))
+			log_failure(lgr_settings.redirect[i], buffer);
 	}
 	*lgr_libc.errno_location() = saved;
 }

@@ -10,13 +10,14 @@
  * constructor, a destructor or a signal handler, maybe before our own constructor. No lock of ours
  * is held on return. errno stays as it is: only raw system calls. So does dlerror, but in the hooks of
  * dlopen, dlmopen and dlclose, which are about to set it: there lgr_fields_probe (once) and
- * lgr_close_proven call the loader; nothing else does, but for dl_iterate_phdr, which leaves it alone.
+ * lgr_close_proven and lgr_control_serve call the loader; nothing else does, but for dl_iterate_phdr, which leaves it alone.
  * SPDX-License-Identifier: MIT
  */
 #include <dlfcn.h>
 #include <signal.h>
 
 #include "archive.h"
+#include "control.h"
 #include "fields.h"
 #include "given.h"
 #include "keep.h"
@@ -67,6 +68,7 @@ static bool look_around(void)
 	if (lgr_look())
 		lgr_load_seen();
 	lgr_given();
+	lgr_control_serve();
 	see_to_redirects();
 	lgr_archive_look(true);
 	return true;

@@ -151,6 +151,13 @@ uint32_t lgr_loads_lock(void)
 	return m->__data.__count;
 }
 
+uint32_t lgr_loads_try(void)
+{
+	pthread_mutex_t *m = atomic_load_explicit(&loads_lock, memory_order_relaxed);
+
+	return m && lgr_libc.trylock(m) == 0 ? m->__data.__count : 0;
+}
+
 uint32_t lgr_loads_depth(void)
 {
 	return atomic_load_explicit(&loads_lock, memory_order_relaxed)->__data.__count;

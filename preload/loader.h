@@ -37,6 +37,7 @@ void lgr_loads_find_lock(void);
 
 /* Waits for it. Returns how often this thread has it then: 1 outside of any load; 0: not known. */
 uint32_t lgr_loads_lock(void);
+uint32_t lgr_loads_try(void); /* the same without waiting; also 0: another thread has it */
 void lgr_loads_unlock(void);
 uint32_t lgr_loads_depth(void); /* for who has it: how often */
 

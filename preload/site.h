@@ -75,6 +75,7 @@ struct linger_redirect {
 	struct lgr_tie *home; /* on the site that previous is about; NULL: nobody defines it now */
 	bool namesake;	      /* the replacement is a definition of the very name */
 	bool leaving;	      /* somebody is restoring it */
+	bool given;	      /* by a setting or the command: no program has the handle */
 	bool override;	      /* made by `override`: its module's definition against an older one */
 	void *handle[2];      /* on the module and the definer, where nothing else holds them */
 	uint32_t n;	      /* whoever stays bound to the previous */

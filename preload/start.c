@@ -9,6 +9,7 @@
 #include "start.h"
 
 #include "archive.h"
+#include "control.h"
 #include "environment.h"
 #include "fields.h"
 #include "filter.h"
@@ -85,6 +86,9 @@ static enum lgr_reason start(char **envp)
 		lgr_log_error(LGR_RSN_E_FORK, NULL);
 	/* 8. The archive, which may take its time. */
 	lgr_archive_start();
+	/* 9. What commands are to find. */
+	if (lgr_settings.of[LGR_SET_CONTROL].given)
+		lgr_control_start(envp);
 	return LGR_RSN_NONE;
 }
 
@@ -135,5 +139,6 @@ static __attribute__((destructor)) void end(void)
 		lgr_look();
 		lgr_archive_end();
 		lgr_keep_at_exit();
+		lgr_control_end();
 	}
 }

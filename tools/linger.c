@@ -16,6 +16,9 @@ static const struct command {
 	{ "run", lgr_cmd_run, "run a program with linger in it" },
 	{ "ls", lgr_cmd_ls, "list the processes that have linger, or the objects of one" },
 	{ "why", lgr_cmd_why, "say what keeps an object in a process" },
+	{ "redirect", lgr_cmd_redirect, "redirect a symbol in a process" },
+	{ "redirects", lgr_cmd_redirects, "list the redirects in a process" },
+	{ "restore", lgr_cmd_restore, "take redirects in a process back" },
 	{ "stat", lgr_cmd_stat, "show what linger does in a process, in numbers" },
 	{ "gdb", lgr_cmd_gdb, "run gdb on a process or a core, with the files that were loaded" },
 	{ "log", lgr_cmd_log, "show event logs" },
@@ -28,7 +31,7 @@ static int help(void)
 {
 	fputs("usage: linger COMMAND [OPTION]... [ARGUMENT]...\n\n", stdout);
 	for (size_t i = 0; i < COMMANDS; i++)
-		printf("  %-8s %s\n", commands[i].name, commands[i].text);
+		printf("  %-9s %s\n", commands[i].name, commands[i].text);
 	fputs("\n`linger COMMAND --help` says more; so does linger(1).\n"
 	      "Settings are words in the variable LINGER: `LINGER=help linger run true` lists "
 	      "them.\n",

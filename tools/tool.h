@@ -58,6 +58,9 @@ int lgr_cmd_run(int argc, char **argv);
 int lgr_cmd_ls(int argc, char **argv);
 int lgr_cmd_log(int argc, char **argv);
 int lgr_cmd_perf(int argc, char **argv);
+int lgr_cmd_redirect(int argc, char **argv);
+int lgr_cmd_redirects(int argc, char **argv);
+int lgr_cmd_restore(int argc, char **argv);
 int lgr_cmd_stat(int argc, char **argv);
 int lgr_cmd_why(int argc, char **argv);
 int lgr_cmd_gdb(int argc, char **argv);
@@ -444,6 +447,16 @@ struct lgr_tree {
 int lgr_tree_init(const char *who, const struct lgr_debuggee *of, const struct lgr_modules *modules,
 		  struct lgr_tree *ret);
 void lgr_tree_deinit(struct lgr_tree *tree);
+/* ----------------------------------------------------------------- control.c */
+
+/*
+ * lgr_control_ask - has process @pid, which has the setting `control`, carry out one request
+ * (preload/control.h), of one line without its end.
+ * @seconds: how long it may take until the process comes to it. @ret_answer: allocated, without "error".
+ * Returns 0, or the exit status after a sentence.
+ */
+int lgr_control_ask(const char *who, pid_t pid, const char *request, double seconds,
+		    char **ret_answer);
 
 /* -------------------------------------------------------------------- view.c */
 
