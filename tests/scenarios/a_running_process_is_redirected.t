@@ -1,0 +1,208 @@
+#!/usr/bin/env bash
+# With the setting `control` the command redirects symbols while the program runs: where a thread waits
+# in a system call, or in the program's next dl* call, and never where it would do harm.
+# SPDX-License-Identifier: MIT
+. "$(dirname "$0")/plugins.sh"
+need python3 python3-minimal
+need perl perl
+need setpriv util-linux
+chmod 755 "$TMP"
+mkdir -m 700 run bin
+chmod 755 bin
+cp "$LINGER_CMD" "$SHIM" bin/
+export XDG_RUNTIME_DIR=$TMP/run
+replaced="getppid=$(plug commands)#replaced_getppid"
+# with_control also for what is not started with it: the log shows that the shim is in the process.
+controlled=control
+
+# begin OUT COMMAND...: starts it with linger, and waits until it says that it begins. $PID is its.
+begin() {
+	local out=$1
+	shift
+	rm -f "$out.log".*
+	: > "$out"
+	LINGER=${controlled:+$controlled,}$(words_for "$TMP/$out.log") LD_PRELOAD=$SHIM timeout 120 "$@" > "$out" 2> "$out.err" &
+	JOB=$!
+	until grep -q begins "$out"; do
+		kill -0 $JOB 2> /dev/null || bail "$* ended: $(cat "$out.err")"
+		read -rt 0.01 _ < <(:)
+	done
+	PID=$(sed -n 's/^child //p' "$out")
+	[ -n "$PID" ] || read -r PID _ < "/proc/$JOB/task/$JOB/children"
+	compgen -G "$out.log.*" > /dev/null || bail "the shim was not in the process"
+}
+# command WORD...: what it says, and its status where that is not 0.
+command_of() { "$LINGER_CMD" "$@" 2>&1 || echo "status $?"; }
+# until_says OUT WORD N
+until_says() { until [ "$(grep -cx "$2" "$1")" -ge "$3" ] || ! kill -0 $JOB 2> /dev/null; do read -rt 0.01 _ < <(:); done; }
+ended() { wait $JOB; echo "status $?"; }
+# turn NAME HOW: redirected, listed and restored.
+turn() {
+	local name=$1
+	begin out "$(host is_commanded)" "$2"
+	is "$name: redirected" "$(command_of redirect "$PID" "$replaced")" 1
+	until_says out redirected 1
+	like "$name: it is listed" "$(command_of redirects --json "$PID")" \
+		"^\{\"pid\":$PID,\"number\":1,\"symbol\":\"getppid\",\"library\":\"[^\"]*plug_commands.so\",\"changed\":[1-9][0-9]*,\"unbound\":[0-9]+,\"other\":0,\"restorable\":true\}$"
+	is "$name: restored" "$(command_of restore "$PID" 1)" ''
+	is "$name: it ends well" "$(ended; grep -cx restored out; cat out.err)" "status 0
+1"
+	is "$name: it leaves no socket" "$(ls run/linger)" ''
+}
+
+POLICY=
+turn "it waits in poll" waits
+turn "it opens something now and then" opens
+turn "a child of fork" forks
+turn "with a handler of its own for the signal" handles
+turn "every descriptor was closed, and the signal's action is the default" forgets
+
+begin out "$(host is_commanded)" computes
+like "it does neither" "$(command_of redirect --wait 0.3 "$PID" "$replaced")" \
+	'^linger redirect: process [0-9]+ has not come to it: .*--wait gives it more time
+status 1$'
+is "and has not been redirected" "$(cat out)" begins
+kill "$PID"
+ended > /dev/null
+
+# ------------------------------------------------------------------------------ in the middle of malloc
+begin out "$(host is_commanded)" allocates
+for ((i = 1; i <= 30 ; i++)); do
+	command_of redirect --wait 30 "$PID" "$replaced"
+	until_says out redirected $i
+	command_of restore --wait 30 "$PID" all
+	until_says out restored $i
+done > said
+is "threads that allocate all the time: each command was carried out" "$(cat said)" "$(seq 1 30)"
+is "and it ends well" "$(ended; cat out.err)" "status 0"
+
+# ------------------------------------------------------------------------------------ real programs
+cat > joins.py <<'END'
+import os, threading
+def compute():
+    while os.getppid() != 4242:
+        sum(range(1000))
+threads = [threading.Thread(target=compute) for _ in range(3)]
+for t in threads: t.start()
+print("begins", flush=True)
+for t in threads: t.join()
+print("joined", flush=True)
+END
+begin out python3 joins.py
+is "python3, which waits for threads that compute" "$(command_of redirect "$PID" "$replaced")" 1
+is "it goes on" "$(ended; cat out)" "status 0
+begins
+joined"
+mkfifo fifo
+begin out bash -c 'exec 3<> fifo; echo begins; read -r line <&3; echo "read $line"'
+is "a shell that reads" "$(command_of redirect "$PID" "$replaced")" 1
+echo something > fifo
+is "it reads on" "$(ended; cat out)" "status 0
+begins
+read something"
+
+# ------------------------------------------------------------------------------- what is said
+begin out "$(host is_commanded)" waits
+is "nothing is redirected" "$(command_of redirects "$PID")" "NUMBER  CHANGED  UNBOUND  OTHER  SYMBOL  LIBRARY"
+is "no such number" "$(command_of restore "$PID" 7)" \
+	"linger restore: there is no redirect of that number; \`linger redirects\` lists them
+status 1"
+is "nothing to restore" "$(command_of restore "$PID" all)" ''
+is "no number" "$(command_of restore "$PID" x)" \
+	"linger restore: 'x' is no number of a redirect; \`linger redirects\` lists them
+status 2"
+is "no redirect" "$(command_of redirect "$PID" getppid)" \
+	"linger redirect: bad redirect 'getppid': it takes SYM[@VER]=LIB[#SYM][;in=GLOB]
+status 2"
+is "judged before the process is asked" "$(command_of redirect "$PID" getppid=./none.so)" \
+	"linger redirect: 'getppid' cannot be redirected: $TMP/./none.so does not exist
+status 1"
+like "what only the loader can know" "$(command_of redirect "$PID" getppid=libnone.so)" \
+	'^linger redirect: libnone.so: cannot open shared object file.*
+status 1$'
+like "what only linger in the process can know" "$(command_of redirect "$PID" "dlopen@NONE=$(plug commands)#replaced_getppid")" \
+	'^linger redirect: dlopen.*
+status 1$'
+is "two at once, and both are carried out" "$(command_of redirect "$PID" "$replaced" > one &
+	command_of redirect "$PID" "getuid=$(plug commands)#replaced_getppid" > two; wait; sort one two)" '1
+2'
+is "a relative path is of the command's directory" "$(cd "$BUILT" && command_of redirect "$PID" getgid=plug_commands.so#replaced_getppid)" \
+	"linger redirect: plug_commands.so: cannot open shared object file: No such file or directory
+status 1"
+is "a path" "$(cd "$BUILT" && command_of redirect "$PID" getgid=./plug_commands.so#replaced_getppid)" 3
+is "all are restored" "$(command_of restore "$PID" all; command_of redirects --json "$PID")" ''
+until_says out restored 1
+ended > /dev/null
+
+# ---------------------------------------------------------------------------------------- who may ask
+# connect PATH: whether somebody who connects gets an answer.
+cat > connect.pl <<'END'
+use Socket;
+socket(my $s, AF_UNIX, SOCK_STREAM, 0) or die;
+connect($s, sockaddr_un($ARGV[0])) or do { print "no: $!\n"; exit };
+syswrite($s, "redirects\n");
+kill "URG", $ARGV[1];
+my $n = sysread($s, my $line, 100);
+print defined $n && $n ? "answer $line" : "none\n";
+END
+begin out "$(host is_commanded)" waits
+socket=run/linger/$PID.sock
+is "the folder is the user's alone" "$(stat -c '%a %u' run/linger)" "700 $(id -u)"
+is "the user gets an answer" "$(perl connect.pl "$socket" "$PID")" 'answer ok 0'
+if [ "$(id -u)" -eq 0 ]; then
+	nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"; }
+	chmod 644 connect.pl
+	like "another user's command" "$(nobody bin/linger redirects "$PID" 2>&1)" "process $PID may not be read: be the same user or root"
+	like "another user cannot connect" "$(nobody perl connect.pl "$socket" 0)" 'no: Permission denied'
+	chmod 755 run run/linger
+	chmod 777 "$socket"
+	nobody perl connect.pl "$socket" 0 > nobodys &
+	until [ -s nobodys ]; do command_of redirects "$PID" > /dev/null; done
+	is "and gets no answer where he can" "$(cat nobodys)" none
+	chmod 700 run run/linger
+else
+	skip "another user" "not root"
+fi
+kill -9 "$PID"
+ended > /dev/null
+ok "a killed process leaves its socket" test -S "$socket"
+
+# A process that has the number of one that has gone: exec is the way to have it for sure.
+# shellcheck disable=SC2016
+begin out perl -MSocket -e 'mkdir "run/linger"; socket(S, AF_UNIX, SOCK_STREAM, 0) or die;
+	unlink "run/linger/$$.sock"; bind(S, sockaddr_un("run/linger/$$.sock")) or die; close S;
+	exec @ARGV' "$(host is_commanded)" waits
+is "a stale socket is replaced" "$(command_of redirects --json "$PID")" ''
+kill -9 "$PID"
+ended > /dev/null
+
+# refused NAME: the command says that it cannot be, and the log has this reason and path.
+refused() {
+	begin out "$(host is_commanded)" waits
+	like "$1: the command says so" "$(command_of redirects "$PID")" \
+		'^linger redirects: process [0-9]+ is not under control; .*its log says why there is no socket\)
+status 1$'
+	like "$1: the log says so" "$(events out.log error)" "\"reason\":\"no-control\",?\"?[^}]*$2"
+	kill -9 "$PID"
+	ended > /dev/null
+}
+long=$TMP/$(printf 'x%.0s' {1..108})
+mkdir -p "$long"
+XDG_RUNTIME_DIR=$long refused "a folder whose name is too long" xxxx
+XDG_RUNTIME_DIR=$TMP/none refused "a folder that is not there" none
+mkdir -p open/linger
+chmod 755 open/linger
+XDG_RUNTIME_DIR=$TMP/open refused "a folder that is open to others" open/linger
+
+# ------------------------------------------------------------------------------------ without the setting
+rm -rf run/linger
+controlled=
+begin out "$(host is_commanded)" waits
+like "without the setting" "$(command_of redirect "$PID" "$replaced")" \
+	'^linger redirect: process [0-9]+ is not under control; start it with `linger run -o control`.*
+status 1$'
+is "there is no descriptor" "$(find "/proc/$PID/fd" -lname 'socket:*')" ''
+is "no signal is caught" "$(sed -n 's/^SigCgt:\t//p' "/proc/$PID/status")" 0000000000000000
+is "and there is no folder" "$(ls run)" ''
+kill -9 "$PID"
+ended > /dev/null
