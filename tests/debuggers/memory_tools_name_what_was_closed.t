@@ -122,8 +122,8 @@ row memcheck_stale 0 3 3 3 3 3
 row asan 0 any 3 any any 3
 row asan_stale 0 any 3 any any 3
 row heaptrack_leaks 3 3 3 any any 3
-row heapcheck 0 any any any any any
-row cpu_profile 0 any any any any any
+row heapcheck 0 any any any 3 3
+row cpu_profile 0 any any any 3 3
 while IFS= read -r line; do echo "# $line"; done <<<"$TABLE"
 
 # ASan asks the loader for the path: once linger has seen that the file is gone, it is one that opens.
