@@ -3,7 +3,7 @@
 # in a system call, or in the program's next dl* call, and never where it would do harm.
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/plugins.sh"
-need python3 python3-minimal
+need python3 python3
 need perl perl
 need setpriv util-linux
 chmod 755 "$TMP"
