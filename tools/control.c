@@ -26,6 +26,7 @@ struct asking {
 	struct lgr_proc proc;
 	const char *request;
 	double until;
+	int failed; /* why it could not be connected to last, or 0 */
 	char *answer;
 	size_t size;
 };
@@ -171,17 +172,25 @@ static int wait_for(struct asking *a, int fd)
 	return -ETIMEDOUT;
 }
 
-/* The socket of a child of a fork is not there until the child has been poked. */
+/*
+ * The socket of a child of a fork is not there until the child has been poked, nor that of a program that
+ * has closed it until its next dl* call.
+ */
 static int try(struct asking *a)
 {
 	_cleanup_close_ int fd = -1;
 
-	if (!*a->proc.region.control_path) {
-		poke_all(a, -1);
-		return 0;
+	a->failed = 0;
+	if (*a->proc.region.control_path)
+		fd = ask(a);
+	if (fd >= 0)
+		return wait_for(a, fd);
+	if (fd == -EAGAIN || fd == -ENOENT || fd == -ECONNREFUSED ||
+	    !*a->proc.region.control_path) {
+		a->failed = *a->proc.region.control_path ? fd : 0;
+		return poke_all(a, -1);
 	}
-	fd = ask(a);
-	return fd < 0 ? fd : wait_for(a, fd);
+	return fd;
 }
 
 static int run(struct asking *a)
@@ -189,16 +198,14 @@ static int run(struct asking *a)
 	int r = 0;
 
 	while (r == 0 && now() < a->until) {
-		int failed = find(a);
+		int status = find(a);
 
-		if (failed)
-			return failed;
+		if (status)
+			return status;
 		r = try(a);
-		if (r == -EAGAIN) { /* many are asking */
-			usleep(FIRST_MS * 1000);
-			r = 0;
-		}
 	}
+	if (r == 0 && a->failed)
+		r = a->failed;
 	if (r == 0 || r == -ETIMEDOUT)
 		return give_up(a);
 	if (r < 0)

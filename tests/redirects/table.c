@@ -856,6 +856,34 @@ static void errors_of_the_program_stay(void)
 	      text ? text : "forgotten");
 }
 
+/* Runs "$LINGER_CMD WORD PID ARGUMENT", which asks this very process while it waits for it. */
+static void command(const char *word, const char *argument)
+{
+	char line[8192];
+
+	snprintf(line, sizeof(line), "exec \"$LINGER_CMD\" %s %d '%s' >/dev/null", word,
+		 (int)getpid(), argument);
+	check(system(line) == 0, "the command failed: %s", line);
+}
+
+static void by_the_command(void)
+{
+	struct caller *c[2] = { open_caller("call1.so", RTLD_LAZY),
+				open_caller("call2.so", RTLD_LAZY | RTLD_GLOBAL) };
+	char spec[4096];
+
+	calls_give(c[0], 1, "before");
+	snprintf(spec, sizeof(spec), "t_answer=%s/rep.so#r_answer", folder);
+	command("redirect", spec);
+	gives(own_call(), 100, "redirected");
+	for (int i = 0; i < 2; i++)
+		calls_give(c[i], 100, "redirected");
+	command("restore", "all");
+	gives(own_call(), 1, "restored");
+	for (int i = 0; i < 2; i++)
+		calls_give(c[i], 1, "restored");
+}
+
 /* ------------------------------------------------------------------------------------------ main */
 
 #define ROW(name)                                                                                  \
@@ -899,6 +927,7 @@ static const struct {
 	ROW(in_constructors_and_destructors),
 	ROW(forked_children),
 	ROW(errors_of_the_program_stay),
+	ROW(by_the_command),
 };
 
 int main(int argc, char **argv)
