@@ -53,22 +53,23 @@ static void open_now_and_then(void)
 	close_handle(open_path("libm.so.6", RTLD_LAZY));
 }
 
-/* Chunks of the heap, of the large kind, and of what is given back at once. */
-static void *allocate(void *unused)
+/* Of sizes that glibc keeps in bins, under the lock of an arena: most of the time is spent with it. */
+static void *allocate(void *for_a_while)
 {
-	static const size_t sizes[] = { 24, 1000, 100000, 1000000, 40000000 };
+	enum { CHUNKS = 500, A_WHILE = 10000 };
+	char *chunk[CHUNKS] = { NULL };
+	unsigned random = 1;
 
-	for (int i = 0; !over; i++) {
-		size_t size = sizes[i % 5];
-		char *p = malloc(size);
+	for (int i = 0; !over && !(for_a_while && i == A_WHILE); i++) {
+		char **p = &chunk[(random >> 16) % CHUNKS];
 
-		check(p, "malloc");
-		for (size_t k = 0; k < size && k < 100000; k += 4096)
-			p[k] = (char)i;
-		free(p);
-		if (i % 50 == 0 && unused)
-			return unused;
+		random = random * 1103515245u + 12345u;
+		free(*p);
+		*p = malloc(1100 + (random >> 16) % 20000);
+		check(*p, "malloc");
 	}
+	for (int i = 0; i < CHUNKS; i++)
+		free(chunk[i]);
 	return NULL;
 }
 
@@ -109,7 +110,7 @@ static void allocates(void)
 
 	for (int i = 0; i < 2; i++)
 		check(pthread_create(&thread[i], NULL, allocate, NULL) == 0, "a thread");
-	for (int i = 0; i < 30; i++)
+	for (int i = 0; i < 20; i++)
 		until_restored(allocate_and_wait);
 	over = true;
 	for (int i = 0; i < 2; i++)
