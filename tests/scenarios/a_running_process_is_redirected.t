@@ -77,12 +77,13 @@ ended
 copies 20 commands > copies
 begin out "$(host is_commanded)" allocates
 for ((i = 1; i <= 20; i++)); do
-	command_of redirect --wait 30 "$PID" "getppid=$TMP/commands$i.so#replaced_getppid"
+	"$LINGER_CMD" redirect --wait 20 "$PID" "getppid=$TMP/commands$i.so#replaced_getppid" 2>&1 || break
 	until_says out redirected $i
-	command_of restore --wait 30 "$PID" all
+	"$LINGER_CMD" restore --wait 20 "$PID" all 2>&1 || break
 	until_says out restored $i
 done > said
 is "threads that allocate all the time: each command was carried out" "$(cat said)" "$(seq 1 20)"
+[ "$i" -gt 20 ] || kill -9 "$PID"
 ended
 is "and it ends well" "$STATUS$(cat out.err)" 0
 
