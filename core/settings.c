@@ -11,24 +11,12 @@ static const struct row {
 	const char *name;
 	enum lgr_kind kind;
 	const char *form, *standard;
-	bool available;
 	const char *meaning;
 } table[] = {
-#define X(id, name, kind, form, standard, available, meaning)                                      \
-	{ name, kind, form, standard, available, meaning },
+#define X(id, name, kind, form, standard, meaning) { name, kind, form, standard, meaning },
 	LGR_SETTINGS(X)
 #undef X
 };
-
-const char *lgr_setting_name(enum lgr_setting which)
-{
-	return table[which].name;
-}
-
-bool lgr_setting_available(enum lgr_setting which)
-{
-	return table[which].available;
-}
 
 /* The index of value among choices separated by |. */
 static bool read_choice(const char *choices, const char *value, uint64_t *ret)
@@ -239,6 +227,6 @@ void lgr_settings_help(lgr_settings_put *to, void *arg)
 			put(to, arg, row->standard);
 			put(to, arg, ")");
 		}
-		put(to, arg, row->available ? "\n" : " (not yet: no effect in this version)\n");
+		put(to, arg, "\n");
 	}
 }

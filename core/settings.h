@@ -26,39 +26,37 @@ enum lgr_kind {
 };
 
 /*
- * id, word, kind, form shown to people (for LGR_CHOICE: the choices), default, available in this
- * version, meaning. The last word given wins, but redirects add up.
+ * id, word, kind, form shown to people (for LGR_CHOICE: the choices), default, meaning. The last word given wins, but redirects add up.
  */
 #define LGR_SETTINGS(X)                                                                            \
-	X(OFF, "off", LGR_WORD, "", "", 1, "nothing is intercepted")                               \
-	X(HELP, "help", LGR_WORD, "", "", 1, "print this table")                                   \
-	X(POLICY, "policy", LGR_CHOICE, "safe|host|never|off", "safe", 1,                          \
+	X(OFF, "off", LGR_WORD, "", "", "nothing is intercepted")                                  \
+	X(HELP, "help", LGR_WORD, "", "", "print this table")                                      \
+	X(POLICY, "policy", LGR_CHOICE, "safe|host|never|off", "safe",                             \
 	  "when a closed object is unloaded: once nothing reaches it; reported; never; at once")   \
-	X(LOG, "log", LGR_STRING, "FILE", "", 1, "write the event log to FILE.PID")                \
-	X(LOG_MAX, "log_max", LGR_SIZE, "SIZE", "4M", 1, "size of the log's ring")                 \
-	X(CHILDREN, "children", LGR_CHOICE, "on|off", "on", 1,                                     \
+	X(LOG, "log", LGR_STRING, "FILE", "", "write the event log to FILE.PID")                   \
+	X(LOG_MAX, "log_max", LGR_SIZE, "SIZE", "4M", "size of the log's ring")                    \
+	X(CHILDREN, "children", LGR_CHOICE, "on|off", "on",                                        \
 	  "whether child programs are preloaded too")                                              \
-	X(REOPEN, "reopen", LGR_CHOICE, "same|fresh", "same", 1,                                   \
+	X(REOPEN, "reopen", LGR_CHOICE, "same|fresh", "same",                                      \
 	  "opening a kept object's unchanged file: the kept instance, or a new one")               \
-	X(FRESH, "fresh", LGR_CHOICE, "kept|nodelete", "kept", 1,                                  \
+	X(FRESH, "fresh", LGR_CHOICE, "kept|nodelete", "kept",                                     \
 	  "which objects a changed file replaces")                                                 \
-	X(KEPT_MAX, "kept_max", LGR_NUMBER, "N", "16", 1, "hidden instances of one file")          \
-	X(BUDGET, "budget", LGR_TIME, "TIME", "1ms", 1, "time for a proof at the call")            \
-	X(RETRY, "retry", LGR_TIMES, "TIME..TIME", "20ms..60s", 1,                                 \
+	X(KEPT_MAX, "kept_max", LGR_NUMBER, "N", "16", "hidden instances of one file")             \
+	X(BUDGET, "budget", LGR_TIME, "TIME", "1ms", "time for a proof at the call")               \
+	X(RETRY, "retry", LGR_TIMES, "TIME..TIME", "20ms..60s",                                    \
 	  "when a kept object is looked at again")                                                 \
-	X(SCAN, "scan", LGR_CHOICE, "word|byte", "word", 1,                                        \
-	  "alignment of references searched for")                                                  \
-	X(SCRUB, "scrub", LGR_CHOICE, "off|on", "off", 1, "clear memory that is freed")            \
-	X(TRUST, "trust", LGR_STRING, "GLOB", "", 1, "objects whose destructors are trusted")      \
-	X(LEAKCHECK, "leakcheck", LGR_CHOICE, "off|on", "off", 1, "close for real")                \
-	X(REDIRECT, "redirect", LGR_REDIRECT, LGR_REDIRECT_FORM, "", 1,                            \
+	X(SCAN, "scan", LGR_CHOICE, "word|byte", "word", "alignment of references searched for")   \
+	X(SCRUB, "scrub", LGR_CHOICE, "off|on", "off", "clear memory that is freed")               \
+	X(TRUST, "trust", LGR_STRING, "GLOB", "", "objects whose destructors are trusted")         \
+	X(LEAKCHECK, "leakcheck", LGR_CHOICE, "off|on", "off", "close for real")                   \
+	X(REDIRECT, "redirect", LGR_REDIRECT, LGR_REDIRECT_FORM, "",                               \
 	  "redirect a symbol before any constructor runs; may be repeated")                        \
-	X(OVERRIDE, "override", LGR_STRING, "off|GLOB", "off", 1, "the newest definition wins")    \
-	X(ARCHIVE, "archive", LGR_STRING, "off|DIR", "off", 1, "keep copies of loaded files")      \
-	X(ARCHIVE_MODE, "archive_mode", LGR_CHOICE, "copy|link|open", "copy", 1,                   \
+	X(OVERRIDE, "override", LGR_STRING, "off|GLOB", "off", "the newest definition wins")       \
+	X(ARCHIVE, "archive", LGR_STRING, "off|DIR", "off", "keep copies of loaded files")         \
+	X(ARCHIVE_MODE, "archive_mode", LGR_CHOICE, "copy|link|open", "copy",                      \
 	  "how they are made and used")                                                            \
-	X(ARCHIVE_MAX, "archive_max", LGR_SIZE, "SIZE", "1G", 1, "size of the archive")            \
-	X(CONTROL, "control", LGR_WORD, "", "", 1,                                                 \
+	X(ARCHIVE_MAX, "archive_max", LGR_SIZE, "SIZE", "1G", "size of the archive")               \
+	X(CONTROL, "control", LGR_WORD, "", "",                                                    \
 	  "let the user's commands redirect symbols while the program runs")
 
 enum lgr_setting {
@@ -104,10 +102,6 @@ void lgr_settings_init(struct lgr_settings *s);
  * Returns how many words were not understood. Pure but for @text and @s.
  */
 int lgr_settings_apply(struct lgr_settings *s, char *text, lgr_settings_bad *bad, void *arg);
-
-/* The word's name, and whether this version does anything with it. */
-const char *lgr_setting_name(enum lgr_setting which);
-bool lgr_setting_available(enum lgr_setting which);
 
 /* Hands the table `LINGER=help` prints to put, piece by piece. */
 void lgr_settings_help(lgr_settings_put *put, void *arg);

@@ -43,14 +43,6 @@ static void start_log(void)
 		lgr_log_error(LGR_RSN_E_LOG, file);
 }
 
-/* Settings that were given and have no effect in this version: said where it is looked for. */
-static void report_settings(void)
-{
-	for (int i = 0; i < LGR_SET_COUNT; i++)
-		if (lgr_settings.of[i].given && !lgr_setting_available(i))
-			lgr_log_error(LGR_RSN_E_SETTING, lgr_setting_name(i));
-}
-
 static enum lgr_reason start(char **envp)
 {
 	int reason;
@@ -70,7 +62,6 @@ static enum lgr_reason start(char **envp)
 	lgr_region.policy = (uint32_t)lgr_settings.of[LGR_SET_POLICY].number;
 	/* 4. The log, so that everything below can be said. */
 	start_log();
-	report_settings();
 	/* 5. The loader's private lock and fields. */
 	lgr_loader_find_lock();
 	lgr_fields_find();

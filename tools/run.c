@@ -130,15 +130,6 @@ static void say_bad(void *arg, const char *word, size_t len, const char *problem
 		lgr_say(WHO, "bad setting '%.*s': %s; " HELP_HINT, (int)len, word, problem);
 }
 
-/* Names what this version knows but does nothing with: silence would look like success. */
-static void say_without_effect(const struct lgr_settings *s)
-{
-	for (int i = 0; i < LGR_SET_COUNT; i++)
-		if (s->of[i].given && !lgr_setting_available((enum lgr_setting)i))
-			lgr_say(WHO, "the setting '%s' has no effect in linger %s",
-				lgr_setting_name((enum lgr_setting)i), LGR_VERSION);
-}
-
 /* @path of the @what made absolute, allocated; NULL after a sentence. A child may have another directory. */
 static char *make_absolute(const char *what, const char *path)
 {
@@ -243,7 +234,6 @@ static int check_settings(struct run *run)
 	run->off = effective.of[LGR_SET_OFF].given || options.of[LGR_SET_OFF].given;
 	if (run->off)
 		return 0;
-	say_without_effect(&options);
 	if (options.of[LGR_SET_LOG].given)
 		r = check_log(run, options.of[LGR_SET_LOG].text);
 	if (r == 0 && options.of[LGR_SET_ARCHIVE].given)

@@ -11,7 +11,7 @@ use warnings;
 
 my ($file, @settings) = @ARGV;
 my %head = (
-	magic => 'LINGERLG', version => 4, head_size => 8192, slots => 64, start => 1000,
+	magic => 'LINGERLG', version => 5, head_size => 8192, slots => 64, start => 1000,
 	realtime => 0, pid => 4711, ppid => 1, tid => 4711, forked => 0, version_text => '0.1.0',
 	libc => '2.36', linger => '', exe => '/bin/forged',
 	next => undef,		# instead of what was written

@@ -26,7 +26,7 @@ refused "an empty file" 1 'empty is empty: its process ended before it wrote any
 refused "a log that was not begun" 1 'zeros has no start record' zeros
 refused "a text" 1 'text is not a log of linger' text
 refused "a short text" 1 'short is not a log of linger' short
-refused "another version" 1 'version1 is a log of format 1 and this linger reads format 4' version1
+refused "another version" 1 'version1 is a log of format 1 and this linger reads format 5' version1
 refused "no slots" 1 'is damaged: its start record contradicts itself' no_slots
 refused "more slots than a file can have" 1 'is damaged' many_slots
 refused "more records than there is time for" 1 'is damaged' large_index

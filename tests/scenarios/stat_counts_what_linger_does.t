@@ -31,7 +31,6 @@ slots_retried       123
 archived            124
 archived_bytes      125
 
-
 scans               110; not everything seen: 111, in a copy: 112
 scanned             113 bytes in 114 ns
 longest scan        115 ns
