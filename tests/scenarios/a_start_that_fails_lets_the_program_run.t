@@ -100,14 +100,14 @@ try 'a stack of 64 KiB' 43 bash -c 'ulimit -s 64; exec "$@"' bash \
 # the loader. At each size the program runs, or finds out by itself that there is too little.
 worst=''
 reached=''
-for ((kib = 3000; kib <= 11000; kib += 250)); do
+for ((kib = 3000; kib <= 12000; kib += 250)); do
 	bash -c "ulimit -v $kib; LINGER=policy:$POLICY,log:$TMP/as LD_PRELOAD=$SHIM exec \"\$@\"" bash \
 		"${quiet[@]}" > /dev/null 2>&1
 	status=$?
 	reached+=" $status"
 	case $status in 42 | 43 | 1 | 127) ;; *) worst+=" $kib KiB: $status" ;; esac
 done
-is 'RLIMIT_AS from 3 to 11 MiB: nobody is killed' "$worst" ''
+is 'RLIMIT_AS from 3 to 12 MiB: nobody is killed' "$worst" ''
 like 'RLIMIT_AS: from refused to enough' "$reached" '127.* 43$'
 
 # -- system calls that are refused (numbers of x86-64), by EPERM and ENOSYS
