@@ -61,13 +61,13 @@ extern int linger_query_(const void *address, struct linger_info *ret) LINGER_WE
  * _dl_find_object(), too).
  *
  * Wait-free, MT-safe, async-signal-safe; takes no lock, allocates nothing, leaves errno and dlerror
- * alone. May be called from constructors, signal handlers, a collector's pause.
- * Two loads when linger is up to date. From a dlopen until the same thread's next dl* call (or its
- * library's notice), an address that linger does not know also costs one _dl_find_object() (glibc manual, "Dynamic Linker Introspection"), and so does
- * one in an object that is being closed or does not say when it is. An object that has no _init and
- * was opened by a call that bypasses linger is found from the next dl* call of the program on; until
- * then, if it was given the very place of another such object, the answer may be that one's.
- * Absent: -ENOSYS.
+ * alone. May be called from constructors, signal handlers, a collector's pause. Two loads when linger
+ * is up to date. From a dlopen until the same thread's next dl* call (or its library's notice), an
+ * address that linger does not know also costs one _dl_find_object() (glibc manual, "Dynamic Linker
+ * Introspection"), and so does one in an object that is being closed or does not say when it is. An
+ * object that has no _init and was opened by a call that bypasses linger is found from the next dl*
+ * call of the program on; until then, if it was given the very place of another such object, the
+ * answer may be that one's. Absent: -ENOSYS.
  */
 static inline int linger_query(const void *address, struct linger_info *ret)
 {
@@ -109,8 +109,9 @@ static inline int linger_load(const char *path, int flags, linger_lib **ret, cha
 /*
  * linger_unload - gives one load back; with the last one the library is asked to go (a request), and
  * goes when its policy has proven that nothing can reach it.
- * Returns 0, or -EINVAL: dlclose(3) refused. Not to be called more often than linger_load: a library that
- * has gone is not known by its handle. Callbacks for LINGER_CLOSE_REQUESTED run before it returns. MT-safe. Absent or switched off: keeps the library and returns 0.
+ * Returns 0, or -EINVAL: dlclose(3) refused. Not to be called more often than linger_load: a library
+ * that has gone is not known by its handle. Callbacks for LINGER_CLOSE_REQUESTED run before it
+ * returns. MT-safe. Absent or switched off: keeps the library and returns 0.
  */
 static inline int linger_unload(linger_lib *lib)
 {
@@ -371,10 +372,10 @@ extern int linger_previous_(const linger_redirect *redirect, void **ret) LINGER_
  *
  * Other threads may be calling, loading and binding meanwhile: each call gets the one or the other
  * definition, and when this returns every later one gets the new one. Waits for the loader's lock (not
- * to be called with a lock that a constructor may want), and, in a program of several threads, for those
- * that are in the middle of their first call through an unbound slot of that name (at most 50 ms; a slot that is
- * still missing then is set right in a later dl* call, and the report says so).
- * May be called in constructors and destructors. MT-safe, not async-signal-safe.
+ * to be called with a lock that a constructor may want), and, in a program of several threads, for
+ * those that are in the middle of their first call through an unbound slot of that name (at most 50
+ * ms; a slot that is still missing then is set right in a later dl* call, and the report says so). May
+ * be called in constructors and destructors. MT-safe, not async-signal-safe.
  */
 static inline int linger_redirect_all(const struct linger_change *changes, size_t n,
 				      linger_redirect **ret, char *err, size_t errlen)

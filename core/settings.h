@@ -26,7 +26,8 @@ enum lgr_kind {
 };
 
 /*
- * id, word, kind, form shown to people (for LGR_CHOICE: the choices), default, meaning. The last word given wins, but redirects add up.
+ * id, word, kind, form shown to people (for LGR_CHOICE: the choices), default, meaning. The last word
+ * given wins, but redirects add up.
  */
 #define LGR_SETTINGS(X)                                                                            \
 	X(OFF, "off", LGR_WORD, "", "", "nothing is intercepted")                                  \

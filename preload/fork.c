@@ -1,10 +1,11 @@
 /*
  * fork.c - what the child of a fork must find right.
  *
- * The child has one thread, the caller of fork. So that it does not inherit a lock that another
- * thread held, nor a registry in the middle of a change, our locks are taken around the fork: whoever
- * has one is soon done, and whoever waits for one meanwhile gives up (lock.h). vfork and _Fork run no handlers: the child of the
- * first shares our memory and changes nothing; that of the second finds out in log.c.
+ * The child has one thread, the caller of fork. So that it does not inherit a lock that another thread
+ * held, nor a registry in the middle of a change, our locks are taken around the fork: whoever has one
+ * is soon done, and whoever waits for one meanwhile gives up (lock.h). vfork and _Fork run no
+ * handlers: the child of the first shares our memory and changes nothing; that of the second finds out
+ * in log.c.
  * SPDX-License-Identifier: MIT
  */
 #include "archive.h"

@@ -2,11 +2,11 @@
  * heap.h - memory that glibc's malloc has as free.
  *
  * What a library has freed keeps its bytes until somebody is given that memory, which in a quiet
- * program is never. A chunk is taken for free only where malloc's own records say so: it is in one of the
- * bins of the main heap, linked both ways, or in one of its fast bins; or it bears the key that marks chunks of a thread's cache, and
- * there has only ever been one thread; or it is what the heap ends with. Anything else, another malloc or a
- * heap of another thread, is taken for used.
- * Source: glibc malloc/malloc.c, "struct malloc_chunk", the same in 2.35 to 2.42.
+ * program is never. A chunk is taken for free only where malloc's own records say so: it is in one of
+ * the bins of the main heap, linked both ways, or in one of its fast bins; or it bears the key that
+ * marks chunks of a thread's cache, and there has only ever been one thread; or it is what the heap
+ * ends with. Anything else, another malloc or a heap of another thread, is taken for used. Source:
+ * glibc malloc/malloc.c, "struct malloc_chunk", the same in 2.35 to 2.42.
  *
  * Rank 12 (preload).
  * SPDX-License-Identifier: MIT

@@ -7,10 +7,11 @@
  * of dlclose alone may have called the real function, and then returns its result.
  *
  * The rules of the place: the program is in the middle of a call, in any thread, maybe in a
- * constructor, a destructor or a signal handler, maybe before our own constructor. No lock of ours
- * is held on return. errno stays as it is: only raw system calls. So does dlerror, but in the hooks of
+ * constructor, a destructor or a signal handler, maybe before our own constructor. No lock of ours is
+ * held on return. errno stays as it is: only raw system calls. So does dlerror, but in the hooks of
  * dlopen, dlmopen and dlclose, which are about to set it: there lgr_fields_probe (once) and
- * lgr_close_proven and lgr_control_serve call the loader; nothing else does, but for dl_iterate_phdr, which leaves it alone.
+ * lgr_close_proven and lgr_control_serve call the loader; nothing else does, but for dl_iterate_phdr,
+ * which leaves it alone.
  * SPDX-License-Identifier: MIT
  */
 #include <dlfcn.h>

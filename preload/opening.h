@@ -19,8 +19,8 @@
  * where it lies ($ORIGIN), where the file is loaded already from its own place, where the copy is
  * loaded already for another file of the same content; and where nothing can be loaded from the
  * archive (noexec), which is logged once.
- * @path: absolute. @name: what the copy is called. @loads: false: only what is loaded is asked for (RTLD_NOLOAD).
- * The result lives for ever. The caller is the one thread that archives, with no lock.
+ * @path: absolute. @name: what the copy is called. @loads: false: only what is loaded is asked for
+ * (RTLD_NOLOAD). The result lives for ever. The caller is the one thread that archives, with no lock.
  */
 const char *lgr_opening_path(const char *path, const char *name, const struct lgr_identity *file,
 			     const struct lgr_key *key, bool loads);

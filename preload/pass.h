@@ -9,8 +9,8 @@
  *  3. the slots that are bound already, from the index: where the word still is what this definition, or
  *     one of its redirects, has led to;
  *  4. where that is asked for, a jump at the function's entry (door.h);
- *  5. the slots once more, because a thread in the middle of a first call (elf/dl-runtime.c, _dl_fixup) puts what it
- *     has read before 2 into a slot after 3 (lazy.h).
+ *  5. the slots once more, because a thread in the middle of a first call (elf/dl-runtime.c, _dl_fixup)
+ *     puts what it has read before 2 into a slot after 3 (lazy.h).
  *
  * A slot that waits for its first call is left alone: it will find 2. Only where its object is to
  * get something else than everybody (a filter, or a module of the replacement's) it is bound at once.

@@ -1,8 +1,9 @@
 /*
  * redirect.h - redirects: made, taken back, and kept true while objects come and go.
  *
- * The functions of linger.h are in change.c and report.c, what follows objects in follow.c, dlsym in lookup.c. All of these, unless it says otherwise: the
- * caller holds the loads' lock (loader.h) and lgr_lock_registry.
+ * The functions of linger.h are in change.c and report.c, what follows objects in follow.c, dlsym in
+ * lookup.c. All of these, unless it says otherwise: the caller holds the loads' lock (loader.h) and
+ * lgr_lock_registry.
  *
  * Rank 13 (preload).
  * SPDX-License-Identifier: MIT

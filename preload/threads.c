@@ -225,9 +225,10 @@ static bool is_up_to_date(const uintptr_t *vector, size_t module, const struct l
 }
 
 /*
- * The vector has its length in the entry before its first (elf/dl-tls.c), which is its generation, and two
- * words an entry. Static TLS is at a fixed distance from the thread pointer: below it on x86-64, above it on aarch64 (variants
- * II and I of "ELF Handling For Thread-Local Storage"), where the thread pointer is behind struct pthread.
+ * The vector has its length in the entry before its first (elf/dl-tls.c), which is its generation, and
+ * two words an entry. Static TLS is at a fixed distance from the thread pointer: below it on x86-64,
+ * above it on aarch64 (variants II and I of "ELF Handling For Thread-Local Storage"), where the thread
+ * pointer is behind struct pthread.
  */
 bool lgr_threads_storage(const struct lgr_thread *thread, const struct link_map *map,
 			 uintptr_t *ret_lo, uintptr_t *ret_slot)

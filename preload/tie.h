@@ -26,8 +26,9 @@ static inline bool lgr_is_there(const struct lgr_who *w)
 bool lgr_is_live(const struct lgr_object *object);
 
 /*
- * Finds what is meant, and ties the redirect to it; the sites are on the list of the next pass. By name: to
- * nothing where that is allowed (LINGER_LATER). Return 0 or what linger_redirect_all does, with the reason in why.
+ * Finds what is meant, and ties the redirect to it; the sites are on the list of the next pass. By
+ * name: to nothing where that is allowed (LINGER_LATER). Return 0 or what linger_redirect_all does,
+ * with the reason in why.
  */
 int lgr_tie_by_name(struct linger_redirect *r, struct lgr_text *why);
 int lgr_tie_by_address(struct linger_redirect *r, struct lgr_text *why);

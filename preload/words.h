@@ -55,8 +55,9 @@ void lgr_words_add(struct lgr_words *w, uintptr_t lo, uintptr_t hi);
 void lgr_words_add_storage(struct lgr_words *w, uintptr_t lo, uintptr_t hi);
 
 /*
- * What one word means, by an encoding; false: nothing (more) in the spans. *next is 0 at first: the spans also have
- * what is no object's, so only all that a word may mean, one after the other, tells that it means none.
+ * What one word means, by an encoding; false: nothing (more) in the spans. *next is 0 at first: the
+ * spans also have what is no object's, so only all that a word may mean, one after the other, tells
+ * that it means none.
  */
 bool lgr_words_means(const struct lgr_words *w, uintptr_t word, unsigned *next,
 		     uintptr_t *ret_value, enum lgr_encoding *ret_how);
