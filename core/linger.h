@@ -337,8 +337,9 @@ struct linger_change {
 	const char *symbol;
 	const void *address; /* symbol is NULL: the start of a definition, under all its names */
 	const void *replacement; /* what gets called instead */
-	const char *callers;	 /* only objects whose path matches this glob(7); NULL: all */
-	const void *caller;	 /* only the object that this address is in; NULL: see callers */
+	const char *
+		callers; /* only objects whose path matches: * is anything, ? one character; NULL: all */
+	const void *caller; /* only the object that this address is in; NULL: see callers */
 	const void
 		*provider; /* only a definition in the object that this address is in; NULL: any */
 	/* Kept up to date by linger (atomic stores) while the redirect stands: the previous definition;

@@ -20,7 +20,7 @@ struct lgr_redirect_spec {
 	const char *version;	 /* NULL: none was given; SYM@@VER is SYM@VER */
 	const char *library;	 /* a path, or a name that the loader searches for; never "" */
 	const char *replacement; /* in library; symbol itself where no #SYM is given */
-	const char *callers;	 /* glob(7) of their paths; NULL: all */
+	const char *callers;	 /* their paths, * is anything, ? one character; NULL: all */
 };
 
 /* Can it be parsed? */
