@@ -14,6 +14,11 @@ unset DEBUGINFOD_URLS XDG_CACHE_HOME ASAN_OPTIONS LSAN_OPTIONS GDBHISTFILE
 ulimit -S -c 0
 cd "$TMP" || exit
 HOST=$TMP/host
+# The build folder may be where only root looks; some of this is run by others.
+mkdir -m 755 "$TMP/bin"
+cp "$LINGER_CMD" "$SHIM" "$TMP/bin"
+LINGER_CMD=$TMP/bin/linger
+SHIM=$TMP/bin/liblinger.so
 
 # compile OUTPUT SOURCE FLAG...: with frame pointers, which some tools follow; and not all of them inlined.
 compile() {

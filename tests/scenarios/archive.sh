@@ -6,7 +6,11 @@
 # SPDX-License-Identifier: MIT
 . "$(dirname "${BASH_SOURCE[0]}")/plugins.sh"
 A=$TMP/archive
-HOST=$(host archived)
+# The build folder may be where only root looks; some of this is run by others.
+mkdir -m 755 "$TMP/bin"
+cp "$(host archived)" "$SHIM" "$TMP/bin"
+HOST=$TMP/bin/host_archived
+SHIM=$TMP/bin/liblinger.so
 # Without debug information: what is below half a MiB is archived however long it takes on a busy machine.
 need strip binutils
 strip -g -o "$TMP/liblinger.so" "$SHIM" && SHIM=$TMP/liblinger.so
