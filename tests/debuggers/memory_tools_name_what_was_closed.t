@@ -6,6 +6,7 @@
 . "$(dirname "$0")/debuggers.sh"
 need valgrind valgrind
 need heaptrack heaptrack
+need zstd zstd
 need google-pprof google-perftools
 
 plugin old.so old
