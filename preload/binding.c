@@ -66,15 +66,10 @@ static bool examine(void *arg, const struct lgr_slot *slot)
 /* Is the slot's page one that the loader protected after relocation (elf/dl-reloc.c)? */
 static bool is_protected(const struct lgr_load *load, const uintptr_t *at)
 {
-	for (size_t i = 0; i < load->header_count; i++) {
-		const ElfW(Phdr) *h = &load->headers[i];
-		uintptr_t lo = load->elf.load + h->p_vaddr;
+	uintptr_t lo, hi;
 
-		if (h->p_type == PT_GNU_RELRO && (uintptr_t)at >= lgr_page_down(lo) &&
-		    (uintptr_t)at < lgr_page_down(lo + h->p_memsz))
-			return true;
-	}
-	return false;
+	return lgr_elf_relro(load->elf.load, load->headers, load->header_count, &lo, &hi) &&
+	       (uintptr_t)at >= lo && (uintptr_t)at < hi;
 }
 
 bool lgr_binding_write(const struct lgr_load *load, uintptr_t *at, uintptr_t value)

@@ -55,7 +55,7 @@ static void welcome(struct lgr_object *object)
 	for (struct linger_redirect *r = lgr_redirects; r; r = r->next) {
 		if (is_seeking(r) && r->module.object != object)
 			lgr_tie_to_new(r, object);
-		filtered |= (r->callers || r->caller.object) && r->ties;
+		filtered |= lgr_redirect_filters(r) && r->ties;
 	}
 	if (filtered && lgr_redirect_index_one(object))
 		lgr_sites_apply_to(object);
@@ -144,11 +144,16 @@ void lgr_redirects_settle(void)
 	lgr_sites_settled();
 }
 
+static bool overrides_for(const struct linger_redirect *r, const struct lgr_object *object)
+{
+	return r->override && r->module.object == object && r->module.id == object->id;
+}
+
 static struct linger_redirect *override_of(const struct lgr_object *object)
 {
 	struct linger_redirect *r = lgr_redirects;
 
-	while (r && (!r->override || r->module.object != object || r->module.id != object->id))
+	while (r && !overrides_for(r, object))
 		r = r->next;
 	return r;
 }
@@ -161,7 +166,7 @@ void lgr_redirect_object_given_up(struct lgr_object *object)
 	if (!changed || !lgr_redirect_index())
 		return;
 	for (r = lgr_redirects; r; r = r->next)
-		if (r->override && r->module.object == object && r->module.id == object->id)
+		if (overrides_for(r, object))
 			lgr_redirect_let_go(r);
 	if (lgr_redirects_apply(&lazy) < 0) {
 		lgr_log_error(LGR_RSN_E_REDIRECT, lgr_path_of(object));

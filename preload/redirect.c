@@ -210,7 +210,7 @@ static void add(struct linger_redirect *r)
 	if (!r->override)
 		lgr_tie_need(&r->module, 1);
 	single_out(r, true);
-	if (r->callers || r->caller.object)
+	if (lgr_redirect_filters(r))
 		atomic_fetch_add_explicit(&filters, 1, memory_order_relaxed);
 	atomic_store_explicit(&any, true, memory_order_relaxed);
 }
@@ -331,7 +331,7 @@ void lgr_redirect_free(struct linger_redirect *r)
 	else
 		lgr_redirects = r->next;
 	single_out(r, false);
-	if (r->callers || r->caller.object)
+	if (lgr_redirect_filters(r))
 		atomic_fetch_sub_explicit(&filters, 1, memory_order_relaxed);
 	if (r->name)
 		lgr_index_drop(r->name);
@@ -344,7 +344,7 @@ void lgr_redirect_free(struct linger_redirect *r)
 /* Is whoever this one means also meant by the older one? */
 static bool covers(const struct linger_redirect *older, const struct linger_redirect *r)
 {
-	if (!older->caller.object && !older->callers)
+	if (!lgr_redirect_filters(older))
 		return true;
 	if (!!(older->flags & LINGER_ALL_BUT) != !!(r->flags & LINGER_ALL_BUT))
 		return false;

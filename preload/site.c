@@ -112,7 +112,7 @@ bool lgr_redirect_means(const struct linger_redirect *r, const struct lgr_object
 	return fits != !!(r->flags & LINGER_ALL_BUT);
 }
 
-static bool is_filtered(const struct linger_redirect *r)
+bool lgr_redirect_filters(const struct linger_redirect *r)
 {
 	return r->caller.object || r->callers;
 }
@@ -121,7 +121,7 @@ static bool is_filtered(const struct linger_redirect *r)
 uintptr_t lgr_site_common(const struct lgr_site *site)
 {
 	for (const struct lgr_tie *tie = site->ties; tie; tie = tie->older)
-		if (!tie->gone && !is_filtered(tie->redirect))
+		if (!tie->gone && !lgr_redirect_filters(tie->redirect))
 			return tie->redirect->replacement;
 	return site->address;
 }
@@ -146,7 +146,7 @@ uintptr_t lgr_site_target(const struct lgr_site *site, const struct lgr_object *
 bool lgr_site_is_plain(const struct lgr_site *site)
 {
 	for (const struct lgr_tie *tie = site->ties; tie; tie = tie->older)
-		if (is_filtered(tie->redirect))
+		if (lgr_redirect_filters(tie->redirect))
 			return false;
 	return true;
 }

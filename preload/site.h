@@ -95,6 +95,8 @@ void lgr_site_put(struct lgr_site *site);
 /* What a slot of this object should lead to. */
 uintptr_t lgr_site_target(const struct lgr_site *site, const struct lgr_object *owner);
 
+bool lgr_redirect_filters(const struct linger_redirect *r); /* it is not for everybody */
+
 /* Is the object meant by the redirect's filter? Does it belong to the replacement? */
 bool lgr_redirect_means(const struct linger_redirect *r, const struct lgr_object *owner);
 bool lgr_redirect_owns(const struct linger_redirect *r, const struct lgr_object *owner);
