@@ -13,6 +13,12 @@
 #define SMALLEST 4 /* log2 of the smallest block */
 #define LARGEST 22 /* of the largest */
 #define MAPPING ((size_t)256 << 10)
+/*
+ * Blocks of the same size that all began alike in their pages would share a few sets of the cache: those of this
+ * size have a cache line between them (100 arrays of 1,000 words, in turn: 149 us : 164).
+ */
+#define STAGGERED 1024u
+#define LINE ((size_t)64)
 #define MAPPINGS 1024u /* noted: 256 MiB and more; 15,000 libraries take 20 */
 
 struct block {
@@ -66,7 +72,7 @@ static int class_of(size_t size)
 /* size bytes at an address aligned to it, or to 64 when it is larger, that nobody used before. */
 static void *carve(size_t size)
 {
-	size_t align = lgr_min(size, (size_t)64);
+	size_t align = lgr_min(size, LINE);
 	uintptr_t at;
 
 	if (!arena.started) {
@@ -93,9 +99,12 @@ static void *carve(size_t size)
 	}
 	arena.used += size;
 	/* Of large blocks little is touched: between small ones each would cost them a page more. */
-	if (size >= LGR_PAGE)
-		return (void *)(arena.end -= size);
-	arena.at = at + size;
+	if (size >= LGR_PAGE) {
+		at = arena.end -= size;
+		arena.end -= lgr_min(arena.end - arena.at, LINE);
+		return (void *)at;
+	}
+	arena.at = lgr_min(at + size + (size >= STAGGERED ? LINE : 0), arena.end);
 	return (void *)at;
 }
 

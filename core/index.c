@@ -199,20 +199,23 @@ static bool count_one(void *arg, const struct lgr_slot *slot)
 	return true;
 }
 
-/* Is it in a segment that may be written, and behind what was protected after relocation? */
-static bool is_guarded(const struct adding *a, uintptr_t at)
+/* What is to be known of a slot before it is written. */
+static enum lgr_mark mark_of(const struct adding *a, const struct lgr_slot *slot)
 {
 	const struct lgr_loaded *image = a->image;
+	uintptr_t at = (uintptr_t)slot->at;
 
+	if (slot->kind == LGR_SLOT_COPY || slot->kind == LGR_SLOT_TLS)
+		return LGR_MARK_FIXED;
 	if (at >= a->indexed->relro_lo && at < a->indexed->relro_hi)
-		return true;
+		return LGR_MARK_RELRO;
 	for (size_t i = 0; i < image->header_count; i++) {
 		const ElfW(Phdr) *h = &image->headers[i];
 
 		if (h->p_type == PT_LOAD && at - image->elf.load - h->p_vaddr < h->p_memsz)
-			return !(h->p_flags & PF_W);
+			return h->p_flags & PF_W ? LGR_MARK_NONE : LGR_MARK_CODE;
 	}
-	return false;
+	return LGR_MARK_NONE;
 }
 
 static bool add_one(void *arg, const struct lgr_slot *slot)
@@ -231,9 +234,7 @@ static bool add_one(void *arg, const struct lgr_slot *slot)
 	name->owner[name->count] = (struct lgr_owner){ .slot = a->owner,
 						       .nth = a->indexed->n & 0xfffffff,
 						       .kind = slot->kind };
-	lgr_slot_mark(name, name->count, LGR_MARK_GUARDED, is_guarded(a, (uintptr_t)slot->at));
-	lgr_slot_mark(name, name->count, LGR_MARK_FIXED,
-		      slot->kind == LGR_SLOT_COPY || slot->kind == LGR_SLOT_TLS);
+	lgr_slot_mark(name, name->count, mark_of(a, slot), true);
 	name->copies += slot->kind == LGR_SLOT_COPY;
 	a->indexed->slot[a->indexed->n].name = name;
 	a->indexed->slot[a->indexed->n].symbol = slot->symbol;
@@ -249,21 +250,23 @@ static size_t size_of_indexed(uint32_t n)
 bool lgr_index_add(struct lgr_object *object, const struct lgr_loaded *image)
 {
 	struct adding a = { .image = image, .owner = object->slot };
+	const unsigned kinds = image->untouchable || image->no_slots ? 0 : LGR_SLOTS_ALL;
 	uint32_t n = 0;
 
 	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
 	if (object->slots)
 		return true;
-	lgr_elf_slots(&image->elf, LGR_SLOTS_ALL, count_one, &n);
+	lgr_elf_slots(&image->elf, kinds, count_one, &n);
 	a.indexed = lgr_arena_alloc(size_of_indexed(n));
 	if (!a.indexed)
 		return false;
 	a.indexed->room = n;
 	a.indexed->elf = image->elf;
+	a.indexed->untouchable = image->untouchable;
 	lgr_elf_relro(image->elf.load, image->headers, image->header_count, &a.indexed->relro_lo,
 		      &a.indexed->relro_hi);
 	object->slots = (uint64_t)(uintptr_t)a.indexed;
-	lgr_elf_slots(&image->elf, LGR_SLOTS_ALL, add_one, &a);
+	lgr_elf_slots(&image->elf, kinds, add_one, &a);
 	if (a.failed)
 		lgr_index_remove(object);
 	return !a.failed;

@@ -21,10 +21,12 @@
  * as it is: of most names, all of them.
  */
 enum lgr_mark {
-	LGR_MARK_GUARDED = 1, /* in a part of the object that is not to be written */
+	LGR_MARK_NONE = 0,
+	LGR_MARK_RELRO = 1,   /* in what the loader has protected after relocation */
 	LGR_MARK_REFUSED = 2, /* the kernel did not let it be written */
 	LGR_MARK_SINGLED = 4, /* of an object that gets something else than everybody */
-	LGR_MARK_FIXED = 8    /* no binding that can be changed: COPY, TLS */
+	LGR_MARK_FIXED = 8,   /* no binding that can be changed: COPY, TLS */
+	LGR_MARK_CODE = 16    /* in another segment that is not writable (DT_TEXTREL) */
 };
 #define LGR_MARK_SHIFT 56
 
@@ -54,6 +56,16 @@ static inline uintptr_t *lgr_slot_of(const struct lgr_name *name, uint32_t i)
 	return (uintptr_t *)(uintptr_t)(name->at[i] << 8 >> 8);
 }
 
+static inline uintptr_t lgr_slot_load(const struct lgr_name *name, uint32_t i)
+{
+	return __atomic_load_n(lgr_slot_of(name, i), __ATOMIC_RELAXED);
+}
+
+static inline void lgr_slot_store(const struct lgr_name *name, uint32_t i, uintptr_t value)
+{
+	__atomic_store_n(lgr_slot_of(name, i), value, __ATOMIC_RELEASE);
+}
+
 static inline bool lgr_slot_is(const struct lgr_name *name, uint32_t i, enum lgr_mark mark)
 {
 	return name->at[i] >> LGR_MARK_SHIFT & mark;
@@ -69,6 +81,7 @@ static inline void lgr_slot_mark(struct lgr_name *name, uint32_t i, enum lgr_mar
 /* What the index has of an object. */
 struct lgr_indexed {
 	struct lgr_elf elf;
+	bool untouchable;
 	uintptr_t relro_lo, relro_hi; /* equal: none */
 	uint32_t n, room;
 	struct {
@@ -88,9 +101,11 @@ struct lgr_loaded {
 	struct lgr_elf elf;
 	const ElfW(Phdr) *headers;
 	size_t header_count;
+	bool untouchable; /* nothing is to be changed of what it binds, or defines */
+	bool no_slots;	  /* nothing of what it binds */
 };
 
-/* Takes in the object's slots. False: there is no memory, and nothing is taken in. */
+/* Takes in the object and its slots. False: there is no memory, and nothing is taken in. */
 bool lgr_index_add(struct lgr_object *object, const struct lgr_loaded *image);
 
 /* Marks all slots of an object that is in the index. */

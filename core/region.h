@@ -23,6 +23,11 @@ static inline void lgr_count(enum lgr_counter which)
 	atomic_fetch_add_explicit(&lgr_region.counter[which], 1, memory_order_relaxed);
 }
 
+static inline uint64_t lgr_counted(enum lgr_counter which)
+{
+	return atomic_load_explicit(&lgr_region.counter[which], memory_order_relaxed);
+}
+
 static inline bool lgr_on(void)
 {
 	return atomic_load_explicit(&lgr_region.phase, memory_order_acquire) == LGR_PH_ON;

@@ -5,10 +5,12 @@
  * lock, too, which not everybody has who meets a new object.
  * SPDX-License-Identifier: MIT
  */
+#include "loaded.h"
 #include "lock.h"
 #include "log.h"
 #include "override.h"
 #include "redirect.h"
+#include "region.h"
 #include "registry.h"
 #include "sys.h"
 #include "tie.h"
@@ -47,17 +49,32 @@ static bool is_seeking(const struct linger_redirect *r)
 	return r->name && (!r->home || !lgr_is_live(r->home->site->object));
 }
 
-static void welcome(struct lgr_object *object)
+/*
+ * Whoever seeks a definition may find it here. Mostly nobody does; looking at each of 100 redirects again, cold as
+ * they are, would cost every dlopen some microseconds.
+ */
+static void offer(struct lgr_object *object)
 {
-	bool filtered = false;
+	static uint64_t tied_number, tied_losses; /* as they were when each had one */
+	uint64_t losses = lgr_counted(LGR_N_KEEPS) + lgr_counted(LGR_N_UNLOADS);
+	bool seeking = false;
 
-	lgr_override(object);
+	if (!lgr_redirects || (lgr_redirects->number <= tied_number && losses == tied_losses))
+		return;
 	for (struct linger_redirect *r = lgr_redirects; r; r = r->next) {
 		if (is_seeking(r) && r->module.object != object)
 			lgr_tie_to_new(r, object);
-		filtered |= lgr_redirect_filters(r) && r->ties;
+		seeking |= is_seeking(r);
 	}
-	if (filtered && lgr_redirect_index_one(object))
+	tied_number = seeking ? 0 : lgr_redirects->number;
+	tied_losses = losses;
+}
+
+static void welcome(struct lgr_object *object)
+{
+	lgr_override(object);
+	offer(object);
+	if (lgr_redirects_filter() && lgr_loaded_index(object))
 		lgr_sites_apply_to(object);
 }
 

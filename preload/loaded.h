@@ -13,13 +13,16 @@
 void lgr_loaded_note_program(const ElfW(Phdr) *headers, size_t n);
 const ElfW(Phdr) *lgr_loaded_program(size_t *ret_n);
 
-/* Of an object in the registry. No headers: they are not readable where its file begins. */
+/* Of an object in the registry: as the index has it, else read into room. */
+const struct lgr_elf *lgr_loaded_elf(const struct lgr_object *object, struct lgr_elf *room);
+
+/* The same, and its headers. None: they are not readable where its file begins. */
 void lgr_loaded_of(const struct lgr_object *object, struct lgr_loaded *ret);
 
 /*
- * ld.so, the vDSO, a sanitizer's runtime: bindings of theirs are never touched, nor what they define. What
- * a sanitizer has put into a program is the program's.
+ * Takes it into the index, if it is not there. Of linger itself what it defines, but no slots. False: there is
+ * no memory. The caller holds lgr_lock_registry.
  */
-bool lgr_loaded_is_untouchable(const struct lgr_object *object, const struct lgr_elf *elf);
+bool lgr_loaded_index(struct lgr_object *object);
 
 #endif

@@ -1,33 +1,73 @@
 /*
  * patch.c - writing words that are protected. See patch.h.
  *
- * Owns nothing.
+ * Owns: the windows that are open. Guard: lgr_lock_registry.
  * SPDX-License-Identifier: MIT
  */
 #include "patch.h"
 
+#include <errno.h>
 #include <sys/uio.h>
 
+#include "arena.h"
 #include "loaded.h"
+#include "pages.h"
+#include "registry.h"
 #include "sys.h"
+#include "text.h"
+
+struct window {
+	uintptr_t lo, hi; /* pages */
+	int was;	  /* their protection; PROT_WRITE in it: nothing was done */
+	uint32_t slot;	  /* over what was protected of which object, + 1 */
+};
+
+static struct {
+	struct window *window;
+	uint32_t n, room;
+	uint64_t relro[(LGR_SLOT_MAX + 1) / 64]; /* by an object's place in the registry */
+} windows LGR_BIG;
+
+/* 0: its page is writable, and there. -EINVAL: it is not; or the kernel, before 5.14, does not know this. */
+static int populate(uintptr_t at)
+{
+	return lgr_sys_madvise((void *)lgr_page_down(at), LGR_PAGE, MADV_POPULATE_WRITE);
+}
+
+/* Does it tell the one from the other? Emulators take any advice, and do nothing. */
+static bool populate_tells(void)
+{
+	static int known; /* 1: yes, -1: no */
+
+	if (!known)
+		known = populate((uintptr_t)&known) == 0 &&
+					populate((uintptr_t)(void *)populate) == -EINVAL
+				? 1
+				: -1;
+	return known > 0;
+}
 
 /*
- * Is the page writable, whatever the program has made of it? The kernel is asked to copy the word to its
- * own place, which follows the protection (unlike /proc/self/mem) and costs half a microsecond. Where a
- * system-call filter refuses that, the page is taken for protected.
+ * Is the page writable, whatever the program has made of it? The kernel is asked to get it ready for a store
+ * (0.5 us); where that does not tell, to copy the word to its own place (1.2 us), which follows the
+ * protection, unlike /proc/self/mem. Where a system-call filter refuses both, it is taken for protected.
  */
 static bool is_writable(uintptr_t at)
 {
 	uintptr_t word = __atomic_load_n((uintptr_t *)at, __ATOMIC_RELAXED);
 	struct iovec local = { &word, sizeof(word) }, remote = { (void *)at, sizeof(word) };
+	int r = populate_tells() ? populate(at) : -ENOSYS;
 
+	if (r == 0 || r == -EINVAL)
+		return r == 0;
 	return lgr_syscall(__NR_process_vm_writev, lgr_sys_getpid(), (long)&local, 1, (long)&remote,
 			   1, 0) == sizeof(word);
 }
 
-bool lgr_window_open(struct lgr_window *w, uintptr_t lo, uintptr_t hi, uintptr_t at, int protection)
+/* protection: what they have at most, but for PROT_WRITE. */
+static bool open_window(struct window *w, uintptr_t lo, uintptr_t hi, uintptr_t at, int protection)
 {
-	*w = (struct lgr_window){ .lo = lo, .hi = hi, .was = protection & ~PROT_WRITE };
+	*w = (struct window){ .lo = lo, .hi = hi, .was = protection };
 	if (is_writable(at)) {
 		w->was |= PROT_WRITE;
 		return true;
@@ -35,13 +75,14 @@ bool lgr_window_open(struct lgr_window *w, uintptr_t lo, uintptr_t hi, uintptr_t
 	return lgr_sys_mprotect((void *)lo, hi - lo, w->was | PROT_READ | PROT_WRITE) == 0;
 }
 
-void lgr_window_close(const struct lgr_window *w)
+static void close_window(const struct window *w)
 {
 	if (!(w->was & PROT_WRITE))
 		lgr_sys_mprotect((void *)w->lo, w->hi - w->lo, w->was);
 }
 
-int lgr_patch_protection(const struct lgr_object *object, uintptr_t at)
+/* What the object's segment around at asks for, without PROT_WRITE. */
+static int protection_of(const struct lgr_object *object, uintptr_t at)
 {
 	struct lgr_loaded image;
 
@@ -56,15 +97,92 @@ int lgr_patch_protection(const struct lgr_object *object, uintptr_t at)
 	return PROT_READ;
 }
 
+/* ------------------------------------------------------------------------------------- all of them */
+
+bool lgr_windows_begin(uint32_t n)
+{
+	windows.room = n;
+	windows.window = lgr_arena_alloc(n * sizeof(*windows.window));
+	return windows.window;
+}
+
+/* Room for one more. */
+static struct window *next(void)
+{
+	uint32_t room = 2 * windows.room;
+	struct window *more;
+
+	if (windows.n < windows.room)
+		return &windows.window[windows.n];
+	more = lgr_arena_alloc(room * sizeof(*more));
+	if (!more)
+		return NULL;
+	lgr_copy(more, windows.window, windows.n * sizeof(*more));
+	lgr_arena_free(windows.window, windows.room * sizeof(*more));
+	windows.window = more;
+	windows.room = room;
+	return &windows.window[windows.n];
+}
+
+bool lgr_windows_open(const struct lgr_object *object, uintptr_t at)
+{
+	uintptr_t page = lgr_page_down(at);
+	struct window *w;
+
+	for (uint32_t i = 0; i < windows.n; i++)
+		if (windows.window[i].lo == page && !windows.window[i].slot)
+			return true;
+	w = next();
+	if (!w || !open_window(w, page, page + LGR_PAGE, at, protection_of(object, at)))
+		return false;
+	windows.n++;
+	return true;
+}
+
+static void note_relro(uint32_t slot, bool open)
+{
+	uint64_t *bits = &windows.relro[slot / 64], bit = UINT64_C(1) << slot % 64;
+
+	*bits = open ? *bits | bit : *bits & ~bit;
+}
+
+bool lgr_windows_open_relro(const struct lgr_object *object, uintptr_t at)
+{
+	const struct lgr_indexed *indexed = lgr_indexed_of(object);
+	struct window *w;
+
+	if (windows.relro[object->slot / 64] >> object->slot % 64 & 1)
+		return true;
+	w = next();
+	if (!w || !open_window(w, indexed->relro_lo, indexed->relro_hi, at, PROT_READ))
+		return false;
+	note_relro(object->slot, true);
+	w->slot = object->slot + 1;
+	windows.n++;
+	return true;
+}
+
+void lgr_windows_close(void)
+{
+	for (uint32_t i = 0; i < windows.n; i++) {
+		close_window(&windows.window[i]);
+		if (windows.window[i].slot)
+			note_relro(windows.window[i].slot - 1, false);
+	}
+	lgr_arena_free(windows.window, windows.room * sizeof(*windows.window));
+	windows.window = NULL;
+	windows.n = windows.room = 0;
+}
+
 bool lgr_patch_word(const struct lgr_object *object, uintptr_t *at, uintptr_t value)
 {
 	uintptr_t page = lgr_page_down(at);
-	struct lgr_window w;
+	struct window w;
 
-	if (!lgr_window_open(&w, page, page + LGR_PAGE, (uintptr_t)at,
-			     lgr_patch_protection(object, (uintptr_t)at)))
+	if (!open_window(&w, page, page + LGR_PAGE, (uintptr_t)at,
+			 protection_of(object, (uintptr_t)at)))
 		return false;
 	__atomic_store_n(at, value, __ATOMIC_RELEASE);
-	lgr_window_close(&w);
+	close_window(&w);
 	return true;
 }

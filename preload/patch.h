@@ -16,24 +16,19 @@
 #include "base.h"
 #include "wire.h"
 
-struct lgr_window {
-	uintptr_t lo, hi; /* pages */
-	int was;	  /* their protection; PROT_WRITE in it: nothing was done */
-	uint32_t mark;	  /* whoever opens it may note something; 0 at first */
-};
+/* Before any: room for n windows over definitions. False: there is no memory. */
+bool lgr_windows_begin(uint32_t n);
 
 /*
- * Opens the window over [lo, hi), which has this protection at most without PROT_WRITE. at: a word in it.
- * False: the kernel refuses (a sealed mapping, larger pages than ours, a policy), and nothing is changed.
+ * A window over the page of a word in the object's segments, or over all that the loader has protected of it
+ * after relocation, where the word is in that and the object in the index; nothing where it is open already.
+ * False: the kernel refuses (a sealed mapping, larger pages than ours, a policy), or there is no memory.
  */
-bool lgr_window_open(struct lgr_window *w, uintptr_t lo, uintptr_t hi, uintptr_t at,
-		     int protection);
-void lgr_window_close(const struct lgr_window *w);
+bool lgr_windows_open(const struct lgr_object *object, uintptr_t at);
+bool lgr_windows_open_relro(const struct lgr_object *object, uintptr_t at);
+void lgr_windows_close(void); /* all, and gives the room back */
 
-/* One word, wherever in the object it is. False: the kernel refuses. */
+/* One word by a window of its own, wherever in the object it is. False: the kernel refuses. */
 bool lgr_patch_word(const struct lgr_object *object, uintptr_t *at, uintptr_t value);
-
-/* The protection that the object's segment around at asks for. */
-int lgr_patch_protection(const struct lgr_object *object, uintptr_t at);
 
 #endif

@@ -20,7 +20,9 @@
 
 struct linger_redirect *lgr_redirects;
 
-static uint64_t numbers;	 /* given so far */
+static uint64_t numbers; /* given so far */
+static const struct linger_redirect
+	*near;			 /* made next to the one that was asked about last; or NULL */
 static _Atomic bool any;	 /* there is one */
 static _Atomic uint32_t filters; /* redirects that have one */
 
@@ -38,26 +40,21 @@ bool lgr_redirects_filter(void)
 	return atomic_load_explicit(&filters, memory_order_relaxed);
 }
 
+/* Those of a batch are mostly asked about in the order in which they were made: begins where the last one was. */
 bool lgr_redirect_is(const struct linger_redirect *r)
 {
-	const struct linger_redirect *known = lgr_redirects;
+	const struct linger_redirect *begin = near ? near : lgr_redirects, *known = begin;
 
-	while (known && known != r)
-		known = known->next;
+	while (known && known != r) {
+		known = known->next ? known->next : lgr_redirects;
+		if (known == begin)
+			return false;
+	}
+	near = known ? known->last : NULL;
 	return known && !known->override && !known->leaving;
 }
 
 /* ------------------------------------------------------------------------------------- the index */
-
-bool lgr_redirect_index_one(struct lgr_object *object)
-{
-	struct lgr_loaded image;
-
-	if (object->slots || lgr_is(object, LGR_FL_VDSO) || object->map == (uintptr_t)lgr_libc.self)
-		return true;
-	lgr_loaded_of(object, &image);
-	return lgr_loaded_is_untouchable(object, &image.elf) || lgr_index_add(object, &image);
-}
 
 bool lgr_redirect_index(void)
 {
@@ -65,11 +62,10 @@ bool lgr_redirect_index(void)
 	struct lgr_object *object = NULL;
 
 	own_known = 0;
-
 	if (newest == lgr_registry_last_id())
 		return true;
 	while ((object = lgr_registry_next(object)))
-		if (object->id > newest && !lgr_redirect_index_one(object))
+		if (object->id > newest && !lgr_loaded_index(object))
 			return false;
 	newest = lgr_registry_last_id();
 	return true;
@@ -121,14 +117,15 @@ static bool is_namesake(const struct linger_redirect *r)
 {
 	const struct lgr_wanted wanted = { .name = r->name ? r->name->text : "",
 					   .hash = r->name ? r->name->hash : 0 };
-	struct lgr_loaded image;
+	const struct lgr_elf *elf;
+	struct lgr_elf room;
 	uint32_t symbol;
 
 	if (!r->name || !r->module.object)
 		return false;
-	lgr_loaded_of(r->module.object, &image);
-	symbol = lgr_elf_lookup(&image.elf, &wanted);
-	return symbol && lgr_elf_address(&image.elf, &image.elf.symbols[symbol]) == r->replacement;
+	elf = lgr_loaded_elf(r->module.object, &room);
+	symbol = lgr_elf_lookup(elf, &wanted);
+	return symbol && lgr_elf_address(elf, &elf->symbols[symbol]) == r->replacement;
 }
 
 /* Text behind the redirect, in the same block. */
@@ -219,7 +216,8 @@ static int check_change(const struct linger_change *c, struct parsed *p, struct 
 {
 	const char *problem = NULL;
 
-	*p = (struct parsed){ 0 };
+	p->at = p->version = NULL;
+	p->name[0] = '\0';
 	if (!c->replacement)
 		problem = "there is no replacement";
 	else if (!c->symbol == !c->address)
@@ -330,6 +328,8 @@ void lgr_redirect_free(struct linger_redirect *r)
 		r->last->next = r->next;
 	else
 		lgr_redirects = r->next;
+	if (near == r)
+		near = NULL;
 	single_out(r, false);
 	if (lgr_redirect_filters(r))
 		atomic_fetch_sub_explicit(&filters, 1, memory_order_relaxed);

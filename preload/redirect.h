@@ -40,7 +40,6 @@ bool lgr_redirect_is(const struct linger_redirect *r);
 
 /* Every object is in the index from now on. False: there is no memory. */
 bool lgr_redirect_index(void);
-bool lgr_redirect_index_one(struct lgr_object *object);
 
 /* The redirect that previous is about: what its replacement stands in for. 0: nobody defines it. */
 uintptr_t lgr_redirect_previous(const struct linger_redirect *r);

@@ -222,11 +222,6 @@ bool lgr_slot_is_unbound(const struct lgr_name *name, uint32_t i, uintptr_t valu
 	return name->owner[i].kind == LGR_SLOT_JUMP && value >= owner->lo && value < owner->hi;
 }
 
-uintptr_t lgr_slot_load(const struct lgr_name *name, uint32_t i)
-{
-	return __atomic_load_n(lgr_slot_of(name, i), __ATOMIC_RELAXED);
-}
-
 /* ---------------------------------------------------------------------------------------- reports */
 
 static int judge_bound(const struct lgr_tie *tie, uintptr_t value)

@@ -39,14 +39,11 @@ struct lgr_site {
 		original; /* the same, for who calls it as the previous: behind a jump at its entry */
 	uintptr_t bound;  /* what the loader binds to it now */
 	uintptr_t before; /* and did until the last pass */
-	uintptr_t
-		from; /* the same in a pass, if nothing else can have put that into a slot; or 0 */
 
 	struct lgr_door door;
 
 	struct lgr_tie *ties; /* the newest first */
 	bool twin;	      /* another version of the name has the same address */
-	bool plain;	      /* in a pass: no filter */
 	bool lazy;	      /* slots waited for their first call when it changed last */
 	bool in_pass;
 };
@@ -112,7 +109,6 @@ bool lgr_site_wants_door(const struct lgr_site *site);
 /* ------------------------------------------------------------------------------ slots of its name */
 
 const struct lgr_object *lgr_slot_owner(const struct lgr_name *name, uint32_t i);
-uintptr_t lgr_slot_load(const struct lgr_name *name, uint32_t i);
 
 /* Waits for its first call: it leads into its own object's PLT. */
 bool lgr_slot_is_unbound(const struct lgr_name *name, uint32_t i, uintptr_t value);

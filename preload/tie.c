@@ -37,34 +37,33 @@ bool lgr_is_live(const struct lgr_object *object)
 /* ------------------------------------------------------------------------- what is to be replaced */
 
 /* A definition that may be redirected. Returns 0 or why not. */
-static int check_symbol(const struct lgr_object *object, const struct lgr_elf *elf, uint32_t symbol,
-			struct lgr_text *why)
+static int check_symbol(const struct linger_redirect *r, const struct lgr_object *object,
+			const struct lgr_elf *elf, uint32_t symbol, struct lgr_text *why)
 {
 	const ElfW(Sym) *s = &elf->symbols[symbol];
-	const char *name = elf->strings + s->st_name;
-	const struct lgr_name *known = lgr_index_find(name);
+	const char *name = elf->strings + s->st_name, *problem = NULL;
+	const struct lgr_indexed *indexed = lgr_indexed_of(object);
+	const struct lgr_name *known = r->name ? r->name : lgr_index_find(name);
+	bool alone = (indexed && indexed->untouchable) ||
+		     (object->map == (uintptr_t)lgr_libc.self && lgr_real_is_needed(name));
 
+	if (alone)
+		problem = " cannot be redirected: it is defined by ";
+	else if (ELF64_ST_TYPE(s->st_info) == STT_TLS)
+		problem = " is thread-local: each thread has its own, so it has no address";
+	else if (known && known->copies)
+		problem = " is data that the program has its own copy of (a COPY relocation); only "
+			  "its "
+			  "code could be rebuilt";
+	if (!problem)
+		return 0;
 	lgr_text_add(why, name);
-	if (lgr_loaded_is_untouchable(object, elf) ||
-	    (object->map == (uintptr_t)lgr_libc.self && lgr_real_is_needed(name))) {
-		lgr_text_add(why, " cannot be redirected: it is defined by ");
+	lgr_text_add(why, problem);
+	if (alone) {
 		lgr_text_add(why, lgr_path_of(object));
 		lgr_text_add(why, ", whose bindings linger leaves alone");
-		return -EOPNOTSUPP;
 	}
-	if (ELF64_ST_TYPE(s->st_info) == STT_TLS) {
-		lgr_text_add(why,
-			     " is thread-local: each thread has its own, so it has no address");
-		return -EOPNOTSUPP;
-	}
-	if (known && known->copies) {
-		lgr_text_add(why,
-			     " is data that the program has its own copy of (a COPY relocation); "
-			     "only its code could be rebuilt");
-		return -EOPNOTSUPP;
-	}
-	lgr_text_init(why, why->at, why->size);
-	return 0;
+	return -EOPNOTSUPP;
 }
 
 /* May this object's definition answer for the redirect? */
@@ -80,21 +79,14 @@ static bool may_define(const struct linger_redirect *r, const struct lgr_object 
 }
 
 static uint32_t find_in(const struct linger_redirect *r, const struct lgr_object *object,
-			const char *version, struct lgr_elf *ret)
+			const char *version)
 {
-	const struct lgr_indexed *indexed = lgr_indexed_of(object);
-	const struct link_map *map = lgr_map_of(object);
 	const struct lgr_wanted wanted = { .name = r->name->text,
 					   .version = version,
 					   .hash = r->name->hash };
+	struct lgr_elf room;
 
-	if (!may_define(r, object))
-		return 0;
-	if (indexed)
-		*ret = indexed->elf;
-	else
-		lgr_elf_init(ret, map->l_addr, map->l_ld);
-	return lgr_elf_lookup(ret, &wanted);
+	return may_define(r, object) ? lgr_elf_lookup(lgr_loaded_elf(object, &room), &wanted) : 0;
 }
 
 /*
@@ -102,19 +94,19 @@ static uint32_t find_in(const struct linger_redirect *r, const struct lgr_object
  * itself counts for what it interposes, since that is what everybody is bound to.
  */
 static struct lgr_object *find_definition(const struct linger_redirect *r, const char *version,
-					  struct lgr_elf *elf, uint32_t *ret_symbol)
+					  uint32_t *ret_symbol)
 {
 	const struct lgr_scope *scope = r->namespace ? NULL : lgr_scope_global();
 	struct lgr_object *object = NULL;
 
 	for (uint32_t i = 0; scope && i < scope->count; i++) {
 		object = lgr_registry_find((uintptr_t)scope->list[i], UINT64_MAX);
-		if (object && (*ret_symbol = find_in(r, object, version, elf)))
+		if (object && (*ret_symbol = find_in(r, object, version)))
 			return object;
 	}
 	object = NULL;
 	while ((object = lgr_registry_next(object)))
-		if ((*ret_symbol = find_in(r, object, version, elf)))
+		if ((*ret_symbol = find_in(r, object, version)))
 			return object;
 	return NULL;
 }
@@ -154,7 +146,7 @@ static bool tie_to(struct linger_redirect *r, struct lgr_object *object, const s
 		   uint32_t symbol)
 {
 	const char *text = elf->strings + elf->symbols[symbol].st_name;
-	struct lgr_name *name = lgr_index_name(text);
+	struct lgr_name *name = r->name ? r->name : lgr_index_name(text);
 	struct lgr_site *site = name ? lgr_site_get(object, elf, name, symbol) : NULL;
 	struct lgr_tie **at, *tie = site ? lgr_arena_alloc(sizeof(*tie)) : NULL;
 
@@ -173,7 +165,7 @@ static bool tie_to(struct linger_redirect *r, struct lgr_object *object, const s
 	} else if (site) {
 		lgr_site_put(site);
 	}
-	if (name)
+	if (name && name != r->name)
 		lgr_index_drop(name);
 	return tie;
 }
@@ -203,16 +195,17 @@ static int no_memory(struct lgr_text *why)
 
 int lgr_tie_by_name(struct linger_redirect *r, struct lgr_text *why)
 {
-	struct lgr_elf elf;
 	uint32_t symbol = 0;
-	struct lgr_object *object = find_definition(r, r->version, &elf, &symbol);
+	struct lgr_object *object = find_definition(r, r->version, &symbol);
+	const struct lgr_elf *elf;
+	struct lgr_elf room;
 	int error;
 
 	if (!object && (r->flags & LINGER_LATER))
 		return 0;
 	if (!object) {
 		lgr_text_add(why, r->name->text);
-		if (r->version && find_definition(r, NULL, &elf, &symbol)) {
+		if (r->version && find_definition(r, NULL, &symbol)) {
 			lgr_text_add(why, " is defined, but not in version ");
 			lgr_text_add(why, r->version);
 			return -ENODATA;
@@ -220,32 +213,34 @@ int lgr_tie_by_name(struct linger_redirect *r, struct lgr_text *why)
 		lgr_text_add(why, " is defined by no loaded object");
 		return -ENOENT;
 	}
-	error = check_symbol(object, &elf, symbol, why);
+	elf = lgr_loaded_elf(object, &room);
+	error = check_symbol(r, object, elf, symbol, why);
 	if (error)
 		return error;
-	return tie_all(r, object, &elf, symbol) ? 0 : no_memory(why);
+	return tie_all(r, object, elf, symbol) ? 0 : no_memory(why);
 }
 
 /* Every name that begins there. */
 int lgr_tie_by_address(struct linger_redirect *r, struct lgr_text *why)
 {
 	struct lgr_object *object = lgr_object_at((const void *)r->address);
-	struct lgr_loaded image;
+	const struct lgr_elf *elf = NULL;
+	struct lgr_elf room;
 	int error = -ENOENT;
 
 	if (object) {
-		lgr_loaded_of(object, &image);
-		error = lgr_elf_at(&image.elf, r->address, 0) ? 0 : -ENOENT;
+		elf = lgr_loaded_elf(object, &room);
+		error = lgr_elf_at(elf, r->address, 0) ? 0 : -ENOENT;
 	}
 	if (error) {
 		lgr_text_add(why, "no definition that others may bind to begins at that address");
 		return error;
 	}
-	for (uint32_t i = 0; (i = lgr_elf_at(&image.elf, r->address, i));) {
-		error = check_symbol(object, &image.elf, i, why);
+	for (uint32_t i = 0; (i = lgr_elf_at(elf, r->address, i));) {
+		error = check_symbol(r, object, elf, i, why);
 		if (error)
 			return error;
-		if (!tie_to(r, object, &image.elf, i))
+		if (!tie_to(r, object, elf, i))
 			return no_memory(why);
 	}
 	return 0;
@@ -255,15 +250,16 @@ int lgr_tie_by_address(struct linger_redirect *r, struct lgr_text *why)
 void lgr_tie_to_new(struct linger_redirect *r, struct lgr_object *object)
 {
 	static char buffer[256] LGR_BIG;
+	uint32_t symbol = find_in(r, object, r->version);
 	struct lgr_text why;
-	struct lgr_elf elf;
-	uint32_t symbol = find_in(r, object, r->version, &elf);
+	struct lgr_elf room;
 
 	if (!symbol)
 		return;
 	lgr_text_init(&why, buffer, sizeof(buffer));
-	if (check_symbol(object, &elf, symbol, &why) || !lgr_redirect_index() ||
-	    !tie_all(r, object, &elf, symbol)) {
+	if (!lgr_redirect_index() ||
+	    check_symbol(r, object, lgr_loaded_elf(object, &room), symbol, &why) ||
+	    !tie_all(r, object, lgr_loaded_elf(object, &room), symbol)) {
 		lgr_registry_refuse(object, LGR_RSN_E_REDIRECT);
 		return;
 	}
