@@ -44,6 +44,7 @@ static size_t next;  /* file of FOLDER */
 static const char *folder, *small;
 static void *called, *replacement;
 static uintptr_t original[FUNCTIONS], other[FUNCTIONS];
+static ElfW(Addr) *defined[FUNCTIONS]; /* the values of their symbols */
 static char names[FUNCTIONS][8];
 static struct linger_change changes[FUNCTIONS];
 static linger_redirect *redirects[FUNCTIONS];
@@ -217,6 +218,38 @@ static inline __attribute__((always_inline)) void batch_floor(size_t n, size_t k
 	}
 }
 
+/* The symbols' pages are next to each other, and executable in a library that is linked as these are. */
+static void define(size_t k)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), lo = UINTPTR_MAX, hi = 0;
+
+	for (size_t f = 0; f < k; f++) {
+		uintptr_t at = (uintptr_t)defined[f] & ~(page - 1);
+
+		lo = at < lo ? at : lo;
+		hi = at + page > hi ? at + page : hi;
+	}
+	if (mprotect((void *)lo, hi - lo, PROT_READ | PROT_WRITE | PROT_EXEC) != 0)
+		bench_die("mprotect");
+	for (size_t f = 0; f < k; f++)
+		__atomic_store_n(defined[f], *defined[f], __ATOMIC_RELAXED);
+	if (mprotect((void *)lo, hi - lo, PROT_READ | PROT_EXEC) != 0)
+		bench_die("mprotect");
+}
+
+static inline __attribute__((always_inline)) void batch_least(size_t n, size_t k)
+{
+	while (n--) {
+		uint64_t begin = bench_now();
+
+		define(k);
+		store(k, other);
+		bench_own += bench_now() - begin;
+		define(k);
+		store(k, original);
+	}
+}
+
 #define BATCHES(k)                                                                                 \
 	static BATCH void batch_redirect_##k(size_t n)                                             \
 	{                                                                                          \
@@ -229,6 +262,10 @@ static inline __attribute__((always_inline)) void batch_floor(size_t n, size_t k
 	static BATCH void batch_floor_##k(size_t n)                                                \
 	{                                                                                          \
 		batch_floor(n, k);                                                                 \
+	}                                                                                          \
+	static BATCH void batch_least_##k(size_t n)                                                \
+	{                                                                                          \
+		batch_least(n, k);                                                                 \
 	}
 BATCHES(1)
 BATCHES(100)
@@ -323,6 +360,16 @@ static BATCH void batch_call_redirected(size_t n)
 	call(n, "loop_redirected");
 }
 
+static ElfW(Addr) *value_of(const void *function)
+{
+	const ElfW(Sym) *symbol = NULL;
+	Dl_info info;
+
+	if (!dladdr1(function, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol)
+		bench_die("a function has no symbol");
+	return (ElfW(Addr) *)&symbol->st_value;
+}
+
 static void find_functions(void)
 {
 	for (size_t f = 0; f < FUNCTIONS; f++) {
@@ -334,6 +381,7 @@ static void find_functions(void)
 		other[f] = (uintptr_t)dlsym(replacement, name);
 		if (!original[f] || !other[f])
 			bench_die("%s", dlerror());
+		defined[f] = value_of((const void *)original[f]);
 		changes[f].symbol = names[f];
 		changes[f].replacement = (const void *)other[f];
 	}
@@ -345,9 +393,11 @@ int main(int argc, char **argv)
 		{ "redirect.1", batch_redirect_1 },
 		{ "restore.1", batch_restore_1 },
 		{ "floor.1", batch_floor_1 },
+		{ "least.1", batch_least_1 },
 		{ "redirect.100", batch_redirect_100 },
 		{ "restore.100", batch_restore_100 },
 		{ "floor.100", batch_floor_100 },
+		{ "least.100", batch_least_100 },
 		{ "first", batch_first },
 		{ "walk", batch_walk },
 		{ "active", batch_active },
