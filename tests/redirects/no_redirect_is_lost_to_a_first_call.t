@@ -30,8 +30,13 @@ run_host longer ./race "$TMP" longer
 well "one that is held for longer than linger waits" longer '0 lost, 0 late'
 
 SHIM=$O/unverified/liblinger.so
-run_host control ./race "$TMP" 5000
-like "the control, without verification: some are lost" "$(cat control)" '^[1-9][0-9]* lost'
-sed 's/^/# without verification: /' control
+lost="the control, without verification: some are lost"
+if [ "$(nproc)" -gt 1 ]; then
+	run_host control ./race "$TMP" 5000
+	like "$lost" "$(cat control)" '^[1-9][0-9]* lost'
+	sed 's/^/# without verification: /' control
+else
+	skip "$lost" "one CPU, on which nothing happens at once"
+fi
 run_host control.held ./race "$TMP" held
 like "the control: the held one is lost" "$(cat control.held)" '^1 lost.*status 0'
