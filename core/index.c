@@ -157,11 +157,6 @@ static bool make_room(struct lgr_name *name)
 	return true;
 }
 
-static struct lgr_indexed *indexed_of(const struct lgr_object *object)
-{
-	return (struct lgr_indexed *)(uintptr_t)object->slots;
-}
-
 static void take_out(struct lgr_name *name, uint32_t at)
 {
 	uint32_t last = --name->count;
@@ -170,7 +165,7 @@ static void take_out(struct lgr_name *name, uint32_t at)
 	if (at != last) {
 		const struct lgr_owner *owner = &name->owner[last];
 
-		indexed_of(lgr_registry_at(owner->slot))->slot[owner->nth].at = at;
+		lgr_indexed_of(lgr_registry_at(owner->slot))->slot[owner->nth].at = at;
 		name->at[at] = name->at[last];
 		name->owner[at] = *owner;
 	}
@@ -274,7 +269,7 @@ bool lgr_index_add(struct lgr_object *object, const struct lgr_loaded *image)
 
 void lgr_index_remove(struct lgr_object *object)
 {
-	struct lgr_indexed *indexed = indexed_of(object);
+	struct lgr_indexed *indexed = lgr_indexed_of(object);
 
 	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
 	if (!indexed)

@@ -82,6 +82,7 @@ static inline void lgr_slot_mark(struct lgr_name *name, uint32_t i, enum lgr_mar
 struct lgr_indexed {
 	struct lgr_elf elf;
 	bool untouchable;
+	uint32_t sites;		      /* definitions that are redirected: of whoever redirects */
 	uintptr_t relro_lo, relro_hi; /* equal: none */
 	uint32_t n, room;
 	struct {
@@ -91,9 +92,9 @@ struct lgr_indexed {
 	} slot[];
 };
 
-static inline const struct lgr_indexed *lgr_indexed_of(const struct lgr_object *object)
+static inline struct lgr_indexed *lgr_indexed_of(const struct lgr_object *object)
 {
-	return (const struct lgr_indexed *)(uintptr_t)object->slots;
+	return (struct lgr_indexed *)(uintptr_t)object->slots;
 }
 
 /* What of an object is of interest; headers NULL: not readable, so what is protected is not known. */

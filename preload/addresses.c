@@ -22,8 +22,8 @@
 
 static bool is_in(const struct lgr_site *site, uintptr_t address)
 {
-	const ElfW(Sym) *s = &site->elf.symbols[site->symbol];
-	uintptr_t start = (s->st_shndx == SHN_ABS ? 0 : site->elf.load) + site->value;
+	const ElfW(Sym) *s = &site->elf->symbols[site->symbol];
+	uintptr_t start = (s->st_shndx == SHN_ABS ? 0 : site->elf->load) + site->value;
 
 	return s->st_size ? address - start < s->st_size : address == start;
 }
@@ -51,11 +51,11 @@ static const ElfW(Sym) *put_back(const void *address, Dl_info *info)
 	if (object)
 		site = find(object, (uintptr_t)address);
 	if (site) {
-		uintptr_t start = site->elf.load + site->value;
+		uintptr_t start = site->elf->load + site->value;
 
-		symbol = &site->elf.symbols[site->symbol];
+		symbol = &site->elf->symbols[site->symbol];
 		if (!info->dli_sname || (uintptr_t)info->dli_saddr < start) {
-			info->dli_sname = site->elf.strings + symbol->st_name;
+			info->dli_sname = site->elf->strings + symbol->st_name;
 			info->dli_saddr = (void *)start;
 		} else {
 			symbol = NULL;

@@ -22,6 +22,11 @@ static bool lost;	     /* of that: definitions that have gone, or were closed */
 static _Atomic uint64_t
 	doubt_until; /* CLOCK_MONOTONIC_COARSE; 0: all slots are as they should be */
 
+/* The newest redirect, and how often objects had been kept, when each redirect had a definition. */
+static struct {
+	uint64_t number, keeps;
+} tied;
+
 /* Objects that have come since the last settling; more than there is room for: all are looked at. */
 static struct {
 	struct lgr_who at[256];
@@ -55,19 +60,18 @@ static bool is_seeking(const struct linger_redirect *r)
  */
 static void offer(struct lgr_object *object)
 {
-	static uint64_t tied_number, tied_losses; /* as they were when each had one */
-	uint64_t losses = lgr_counted(LGR_N_KEEPS) + lgr_counted(LGR_N_UNLOADS);
+	uint64_t keeps = lgr_counted(LGR_N_KEEPS);
 	bool seeking = false;
 
-	if (!lgr_redirects || (lgr_redirects->number <= tied_number && losses == tied_losses))
+	if (!lgr_redirects || (lgr_redirects->number <= tied.number && keeps == tied.keeps))
 		return;
 	for (struct linger_redirect *r = lgr_redirects; r; r = r->next) {
 		if (is_seeking(r) && r->module.object != object)
 			lgr_tie_to_new(r, object);
 		seeking |= is_seeking(r);
 	}
-	tied_number = seeking ? 0 : lgr_redirects->number;
-	tied_losses = losses;
+	tied.number = seeking ? 0 : lgr_redirects->number;
+	tied.keeps = keeps;
 }
 
 static void welcome(struct lgr_object *object)
@@ -197,29 +201,45 @@ void lgr_redirect_object_given_up(struct lgr_object *object)
 	}
 }
 
-void lgr_redirect_object_kept(struct lgr_object *object)
+/* Of most objects nothing is redirected, and then nobody has to look for another definition. */
+static void note_loss(const struct lgr_object *object)
 {
-	if (!lgr_redirects_any())
+	const struct lgr_indexed *indexed = lgr_indexed_of(object);
+
+	if (!lgr_override_is_on() && (!indexed || !indexed->sites))
 		return;
 	lost = true;
+	tied.number = 0;
 	atomic_store_explicit(&waiting, true, memory_order_relaxed);
+}
+
+void lgr_redirect_object_kept(struct lgr_object *object)
+{
+	if (lgr_redirects_any())
+		note_loss(object);
+}
+
+static void forget_definitions(const struct lgr_object *object)
+{
+	struct lgr_tie *tie, *next;
+
+	for (struct linger_redirect *r = lgr_redirects; r; r = r->next)
+		for (tie = r->ties; tie; tie = next) {
+			next = tie->next;
+			if (tie->site->object == object && tie->site->id == object->id) {
+				lgr_tie_forget(tie->site);
+				next = r->ties;
+			}
+		}
 }
 
 void lgr_redirect_object_gone(struct lgr_object *object)
 {
-	struct lgr_tie *tie, *next;
+	const struct lgr_indexed *indexed = lgr_indexed_of(object);
 
-	if (lgr_redirects_any()) {
-		for (struct linger_redirect *r = lgr_redirects; r; r = r->next)
-			for (tie = r->ties; tie; tie = next) {
-				next = tie->next;
-				if (tie->site->object == object && tie->site->id == object->id) {
-					lgr_tie_forget(tie->site);
-					next = r->ties;
-				}
-			}
-		lost = true;
-		atomic_store_explicit(&waiting, true, memory_order_relaxed);
-	}
+	if (lgr_redirects_any())
+		note_loss(object);
+	if (indexed && indexed->sites)
+		forget_definitions(object);
 	lgr_index_remove(object);
 }

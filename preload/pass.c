@@ -264,7 +264,7 @@ static void settle_all(void)
 
 static uintptr_t *value_of(const struct lgr_site *site)
 {
-	return (uintptr_t *)&site->elf.symbols[site->symbol].st_value;
+	return (uintptr_t *)&site->elf->symbols[site->symbol].st_value;
 }
 
 /*
@@ -273,19 +273,19 @@ static uintptr_t *value_of(const struct lgr_site *site)
  */
 static void write_definition(struct lgr_site *site)
 {
-	const ElfW(Sym) *s = &site->elf.symbols[site->symbol];
+	const ElfW(Sym) *s = &site->elf->symbols[site->symbol];
 	uintptr_t value = site->value;
 
 	if (site->bound != site->address) {
 		value = site->stub ? lgr_resolver(site->stub - 1, site->bound) : site->bound;
-		value -= s->st_shndx == SHN_ABS ? 0 : site->elf.load;
+		value -= s->st_shndx == SHN_ABS ? 0 : site->elf->load;
 	}
 	__atomic_store_n(value_of(site), value, __ATOMIC_SEQ_CST);
 }
 
 static bool get_stub(struct lgr_site *site)
 {
-	const ElfW(Sym) *s = &site->elf.symbols[site->symbol];
+	const ElfW(Sym) *s = &site->elf->symbols[site->symbol];
 
 	if (ELF64_ST_TYPE(s->st_info) == STT_GNU_IFUNC && !site->stub)
 		site->stub = lgr_resolver_get();

@@ -44,10 +44,11 @@ static bool has_twin(const struct lgr_elf *elf, uint32_t symbol)
 	return false;
 }
 
-struct lgr_site *lgr_site_get(struct lgr_object *object, const struct lgr_elf *elf,
-			      struct lgr_name *name, uint32_t symbol)
+struct lgr_site *lgr_site_get(struct lgr_object *object, struct lgr_name *name, uint32_t symbol)
 {
 	struct lgr_site *site = lgr_site_find(object, name, symbol);
+	struct lgr_indexed *indexed = lgr_indexed_of(object);
+	const struct lgr_elf *elf = &indexed->elf;
 	const ElfW(Sym) *s = &elf->symbols[symbol];
 
 	if (site)
@@ -60,7 +61,7 @@ struct lgr_site *lgr_site_get(struct lgr_object *object, const struct lgr_elf *e
 		.name = name,
 		.object = object,
 		.id = object->id,
-		.elf = *elf,
+		.elf = elf,
 		.symbol = symbol,
 		.value = s->st_value,
 		.address = lgr_elf_resolve(elf, s),
@@ -69,6 +70,7 @@ struct lgr_site *lgr_site_get(struct lgr_object *object, const struct lgr_elf *e
 	site->before = site->bound = site->original = site->address;
 	name->sites = site;
 	name->users++;
+	indexed->sites++;
 	return site;
 }
 
@@ -81,6 +83,7 @@ void lgr_site_put(struct lgr_site *site)
 	while (*at != site)
 		at = &(*at)->next;
 	*at = site->next;
+	lgr_indexed_of(site->object)->sites--;
 	lgr_resolver_put(site->stub);
 	lgr_index_drop(site->name);
 	lgr_arena_free(site, sizeof(*site));

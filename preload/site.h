@@ -30,8 +30,8 @@ struct lgr_site {
 	struct lgr_name *name;
 	struct lgr_object *object; /* who defines it */
 	uint64_t id;
-	struct lgr_elf elf;
-	uint32_t symbol;   /* its number there */
+	const struct lgr_elf *elf; /* as the index has it */
+	uint32_t symbol;	   /* its number there */
 	uint32_t stub;	   /* of an IFUNC: which resolver of ours stands in for its own, + 1 */
 	uintptr_t value;   /* as found */
 	uintptr_t address; /* what it is bound to without us; of an IFUNC what its resolver chose */
@@ -80,9 +80,8 @@ struct linger_redirect {
 	struct lgr_who own[];
 };
 
-/* The site of this symbol; made where there is none. NULL: there is no memory. */
-struct lgr_site *lgr_site_get(struct lgr_object *object, const struct lgr_elf *elf,
-			      struct lgr_name *name, uint32_t symbol);
+/* The site of this symbol of an object in the index; made where there is none. NULL: there is no memory. */
+struct lgr_site *lgr_site_get(struct lgr_object *object, struct lgr_name *name, uint32_t symbol);
 struct lgr_site *lgr_site_find(const struct lgr_object *object, const struct lgr_name *name,
 			       uint32_t symbol);
 

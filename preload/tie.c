@@ -147,7 +147,7 @@ static bool tie_to(struct linger_redirect *r, struct lgr_object *object, const s
 {
 	const char *text = elf->strings + elf->symbols[symbol].st_name;
 	struct lgr_name *name = r->name ? r->name : lgr_index_name(text);
-	struct lgr_site *site = name ? lgr_site_get(object, elf, name, symbol) : NULL;
+	struct lgr_site *site = name ? lgr_site_get(object, name, symbol) : NULL;
 	struct lgr_tie **at, *tie = site ? lgr_arena_alloc(sizeof(*tie)) : NULL;
 
 	if (tie && (r->flags & LINGER_AT_ENTRY) && !site->door.function)
