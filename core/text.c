@@ -24,6 +24,8 @@ void lgr_zero(void *to, size_t n)
 {
 	unsigned char *t = to;
 
+	for (; n >= 4 * sizeof(word); n -= 4 * sizeof(word), t += 4 * sizeof(word))
+		((word *)t)[0] = ((word *)t)[1] = ((word *)t)[2] = ((word *)t)[3] = 0;
 	for (; n >= sizeof(word); n -= sizeof(word), t += sizeof(word))
 		*(word *)t = 0;
 	while (n--)

@@ -5,7 +5,7 @@
  * what was there at the start is tried out, in a forked child that alone would be killed. A filter that
  * the program has installed for itself is a sandbox, in which nothing is tried at all.
  *
- * Rank 12 (preload).
+ * Rank 10 (preload).
  * SPDX-License-Identifier: MIT
  */
 #ifndef LGR_FILTER_H

@@ -19,7 +19,7 @@
 #define ROWS 128u /* settled at once */
 /* Of a row at a time: 100 rows of 1,000 take 149 us; by 8 they take 176, by 2 209, one row whole 1,072. */
 #define GROUP 4u
-#define AHEAD 64u /* bytes of a row, fetched meanwhile */
+#define AHEAD 128u /* bytes of a row, fetched meanwhile */
 
 /* What most sites are in a pass: all slots are to lead from one address to another. */
 struct row {
