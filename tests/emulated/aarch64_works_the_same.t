@@ -2,6 +2,7 @@
 # The shim for aarch64, run by qemu: the stubs, the notices, the private fields of another build of
 # glibc, a program with holes between its segments, a process without a vDSO.
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2054 # options of the linker
 . "$(dirname "$0")/../lib.sh"
 need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
 need qemu-aarch64 qemu-user
@@ -39,3 +40,30 @@ LINGER=$(words_for "$TMP/archived") qemu-aarch64 -L /usr/aarch64-linux-gnu -E "L
 like "a library is loaded from the archive" "$(events "$TMP/archived" open)" "\"path\":\"$TMP/archive/objects/[0-9a-f-]+/p.so\""
 is "and the program sees the same" "$(grep -v ^linger "$TMP/out")" \
 	"$(qemu-aarch64 -L /usr/aarch64-linux-gnu "$TMP/host" "$TMP/p.so" sin | grep -v ^linger)"
+
+# A redirect in slots that are bound at the first call, and in some that are read-only by then.
+from=$ROOT/tests/redirects
+cd "$TMP" || exit
+for how in lazy now; do
+	build() {
+		aarch64-linux-gnu-gcc -O1 -D_GNU_SOURCE -fPIC -iquote "$ROOT/core" -iquote "$ROOT/tests/hosts" -Wl,-z,$how -Wl,-z,relro "$@" ||
+			bail "$* cannot be built"
+	}
+	beside=(-Wl,-rpath,"$TMP" -Wl,--no-as-needed)
+	build -shared -o def.so "$from/lib_definer.c"
+	build -shared -o rep.so "$from/lib_replacer.c" "${beside[@]}" def.so
+	build -shared -o constructs.so "$from/lib_constructs.c" "${beside[@]}" def.so
+	build -o asks "$from/asks.c" "${beside[@]}" def.so constructs.so
+	asks() {
+		LINGER_SETTINGS=$1
+		LINGER=$(words_for "$TMP/asked.$how") qemu-aarch64 -L /usr/aarch64-linux-gnu \
+			-E "LD_PRELOAD=$arm/liblinger.so" ./asks
+	}
+	is "$how: nothing is redirected" "$(asks log_max:1M)" 'library 1 program 1 main 1 other 10'
+	is "$how: all callers are" "$(asks "redirect:t_answer=$TMP/rep.so#r_answer")" \
+		'library 100 program 100 main 100 other 10'
+	is "$how: one is" "$(asks "redirect:t_answer=$TMP/rep.so#r_answer;in=*/constructs.so")" \
+		'library 100 program 1 main 1 other 10'
+	is "$how: the replacement calls what it replaces" "$(asks "redirect:t_answer=$TMP/rep.so#r_by_name")" \
+		'library 1001 program 1001 main 1001 other 10'
+done
