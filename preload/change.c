@@ -179,14 +179,24 @@ static void verify(struct linger_redirect *const *redirects, size_t n)
 	}
 }
 
+/*
+ * One more handle, counted where glibc counts it: a dlopen would go through all objects, and clear the program's
+ * pending dlerror. The caller holds the loads' lock, but not lgr_lock_registry, since dlopen allocates.
+ */
 static void *hold(const struct lgr_object *object)
 {
-	return object && !lgr_is(object, LGR_FL_STARTUP)
-		       ? lgr_libc.dlopen(lgr_map_of(object)->l_name, RTLD_LAZY | RTLD_NOLOAD)
-		       : NULL;
+	struct link_map *map;
+
+	if (!object || lgr_is(object, LGR_FL_STARTUP))
+		return NULL;
+	map = lgr_map_of(object);
+	if (!lgr_field_known(LGR_FIELD_HANDLES))
+		return lgr_libc.dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD);
+	++*(uint32_t *)lgr_field_at(map, LGR_FIELD_HANDLES);
+	return map;
 }
 
-/* Where linger holds nothing (policy:off), what replaces and what is replaced stay by one more handle. */
+/* Where linger holds nothing (policy:off), what replaces and what is replaced stay by one more handle each. */
 static void hold_all(struct linger_redirect *const *redirects, size_t n)
 {
 	for (size_t i = 0; i < n && !lgr_region.holding; i++) {
@@ -195,6 +205,45 @@ static void hold_all(struct linger_redirect *const *redirects, size_t n)
 		r->handle[0] = hold(r->module.object);
 		r->handle[1] = r->home ? hold(r->home->site->object) : NULL;
 	}
+}
+
+/* False: it may be the object's last one, which glibc has to take. The caller holds the loads' lock. */
+static bool give_back(void *handle)
+{
+	uint32_t *count = lgr_field_known(LGR_FIELD_HANDLES)
+				  ? lgr_field_at(handle, LGR_FIELD_HANDLES)
+				  : NULL;
+
+	if (!count || *count < 2)
+		return false;
+	--*count;
+	return true;
+}
+
+static bool give_back_all(struct linger_redirect *const *redirects, size_t n)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < n; i++)
+		for (int k = 0; k < 2; k++) {
+			void **handle = &redirects[i]->handle[k];
+
+			if (*handle && give_back(*handle))
+				*handle = NULL;
+			all &= !*handle;
+		}
+	return all;
+}
+
+/* Runs destructors: no lock is held. */
+static void close_all(struct linger_redirect *const *redirects, size_t n)
+{
+	int (*dlclose)(void *) = (int (*)(void *))lgr_real_libc[LGR_REAL_dlclose];
+
+	for (size_t i = 0; i < n; i++)
+		for (int k = 0; k < 2; k++)
+			if (redirects[i]->handle[k])
+				dlclose(redirects[i]->handle[k]);
 }
 
 static void tell(char *err, size_t errlen, const char *why)
@@ -228,11 +277,12 @@ EXPORT int linger_redirect_(const struct linger_change *changes, size_t n, linge
 		lgr_text_add(&why, "there is no memory");
 	if (!error)
 		hand_out(n, ret);
-	leave();
+	lgr_unlock(&lgr_lock_registry);
 	if (error)
 		tell(err, errlen, buffer);
 	else
 		hold_all(ret, n);
+	lgr_keep_leave();
 	if (lazy && !*lgr_libc.single_threaded)
 		verify(ret, n);
 	return error;
@@ -283,7 +333,6 @@ static void free_all(struct linger_redirect *const *redirects, size_t n)
 
 EXPORT int linger_restore_(linger_redirect *const *redirects, size_t n)
 {
-	int (*dlclose)(void *) = (int (*)(void *))lgr_real_libc[LGR_REAL_dlclose];
 	bool lazy = false;
 	int error;
 
@@ -297,12 +346,14 @@ EXPORT int linger_restore_(linger_redirect *const *redirects, size_t n)
 		return error;
 	if (lazy && !*lgr_libc.single_threaded)
 		verify(redirects, n);
-	for (size_t i = 0; i < n; i++)
-		for (int k = 0; k < 2; k++)
-			if (redirects[i]->handle[k])
-				dlclose(redirects[i]->handle[k]);
 	if (!enter())
 		return 0; /* what they take stays taken */
+	if (!give_back_all(redirects, n)) {
+		leave();
+		close_all(redirects, n);
+		if (!enter())
+			return 0;
+	}
 	free_all(redirects, n);
 	leave();
 	return 0;

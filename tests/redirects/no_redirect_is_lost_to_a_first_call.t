@@ -32,7 +32,11 @@ well "one that is held for longer than linger waits" longer '0 lost, 0 late'
 SHIM=$O/unverified/liblinger.so
 lost="the control, without verification: some are lost"
 if [ "$(nproc)" -gt 1 ]; then
-	run_host control ./race "$TMP" 5000
+	# Some 2 %, on two CPUs; none, as long as other programs leave us but one.
+	for _ in $(seq 20); do
+		run_host control ./race "$TMP" 5000
+		grep -q '^0 lost' control || break
+	done
 	like "$lost" "$(cat control)" '^[1-9][0-9]* lost'
 	sed 's/^/# without verification: /' control
 else
