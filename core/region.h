@@ -18,9 +18,14 @@ void lgr_region_init(uint32_t pid, uint64_t now_ns);
 /* Switches linger off for good. MT-safe, async-signal-safe. */
 void lgr_region_off(enum lgr_reason why);
 
+static inline void lgr_count_by(enum lgr_counter which, uint64_t n)
+{
+	atomic_fetch_add_explicit(&lgr_region.counter[which], n, memory_order_relaxed);
+}
+
 static inline void lgr_count(enum lgr_counter which)
 {
-	atomic_fetch_add_explicit(&lgr_region.counter[which], 1, memory_order_relaxed);
+	lgr_count_by(which, 1);
 }
 
 static inline uint64_t lgr_counted(enum lgr_counter which)

@@ -153,8 +153,7 @@ static enum lgr_stored put(int fd, const char *path, const char *name, struct lg
 	begin_clock();
 	wish.deadline = deadline;
 	result = lgr_publish(&wish, ret, &bytes);
-	atomic_fetch_add_explicit(&lgr_region.counter[LGR_N_ARCHIVED_BYTES], bytes,
-				  memory_order_relaxed);
+	lgr_count_by(LGR_N_ARCHIVED_BYTES, bytes);
 	return result;
 }
 

@@ -186,13 +186,15 @@ static void verify(struct linger_redirect *const *redirects, size_t n)
 static void *hold(const struct lgr_object *object)
 {
 	struct link_map *map;
+	uint32_t *count;
 
 	if (!object || lgr_is(object, LGR_FL_STARTUP))
 		return NULL;
 	map = lgr_map_of(object);
-	if (!lgr_field_known(LGR_FIELD_HANDLES))
+	count = lgr_field_handle_count(map);
+	if (!count)
 		return lgr_libc.dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD);
-	++*(uint32_t *)lgr_field_at(map, LGR_FIELD_HANDLES);
+	++*count;
 	return map;
 }
 
@@ -210,9 +212,7 @@ static void hold_all(struct linger_redirect *const *redirects, size_t n)
 /* False: it may be the object's last one, which glibc has to take. The caller holds the loads' lock. */
 static bool give_back(void *handle)
 {
-	uint32_t *count = lgr_field_known(LGR_FIELD_HANDLES)
-				  ? lgr_field_at(handle, LGR_FIELD_HANDLES)
-				  : NULL;
+	uint32_t *count = lgr_field_handle_count(handle);
 
 	if (!count || *count < 2)
 		return false;

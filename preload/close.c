@@ -81,7 +81,7 @@ static struct lgr_object *condemn_proven(void)
 		root = object;
 	}
 	if (root)
-		++*(uint32_t *)lgr_field_at(lgr_map_of(root), LGR_FIELD_HANDLES);
+		++*lgr_field_handle_count(lgr_map_of(root));
 	return root;
 }
 
@@ -143,7 +143,7 @@ static void close_all(struct lgr_object *root)
 
 int lgr_close_proven(void)
 {
-	uint64_t unloads = lgr_region.counter[LGR_N_UNLOADS];
+	uint64_t unloads = lgr_counted(LGR_N_UNLOADS);
 	struct lgr_object *root;
 
 	/* A destructor that never came back, by longjmp for one: nothing is closed here any more. */
@@ -157,7 +157,7 @@ int lgr_close_proven(void)
 		if (atomic_load_explicit(&at_call, memory_order_relaxed))
 			look_after();
 	}
-	return (int)(lgr_region.counter[LGR_N_UNLOADS] - unloads);
+	return (int)(lgr_counted(LGR_N_UNLOADS) - unloads);
 }
 
 /* ------------------------------------------------------------------------------------------ forks */

@@ -160,9 +160,9 @@ uint64_t lgr_field_serial(const struct link_map *map)
 
 uint32_t lgr_field_handles(const struct link_map *map)
 {
-	return lgr_field_known(LGR_FIELD_HANDLES)
-		       ? *(volatile uint32_t *)lgr_field_at(map, LGR_FIELD_HANDLES)
-		       : UINT32_MAX;
+	volatile uint32_t *count = lgr_field_handle_count(map);
+
+	return count ? *count : UINT32_MAX;
 }
 
 /* The bit's place is a byte offset times 32 plus the number of the bit. */

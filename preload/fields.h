@@ -49,6 +49,12 @@ static inline void *lgr_field_at(const struct link_map *map, enum lgr_field fiel
 /* The loader's number of this load, UINT64_MAX: the field was not found. */
 uint64_t lgr_field_serial(const struct link_map *map);
 
+/* Where its handles are counted, under the loads' lock; NULL: not found. */
+static inline uint32_t *lgr_field_handle_count(const struct link_map *map)
+{
+	return lgr_field_known(LGR_FIELD_HANDLES) ? lgr_field_at(map, LGR_FIELD_HANDLES) : NULL;
+}
+
 /* Handles the program has on the object, UINT32_MAX: not found. */
 uint32_t lgr_field_handles(const struct link_map *map);
 

@@ -348,7 +348,7 @@ int lgr_sites_prepare(void)
 static void finish(enum lgr_counter which)
 {
 	end();
-	atomic_fetch_add_explicit(&lgr_region.counter[which], pass.written, memory_order_relaxed);
+	lgr_count_by(which, pass.written);
 }
 
 static int set_doors(void)

@@ -60,8 +60,10 @@ static bool open_again(struct link_map *map, int flags, uint32_t *before, uint32
 
 static void give_back_handle(struct link_map *map)
 {
-	if (lgr_field_known(LGR_FIELD_HANDLES))
-		--*(uint32_t *)lgr_field_at(map, LGR_FIELD_HANDLES);
+	uint32_t *count = lgr_field_handle_count(map);
+
+	if (count)
+		--*count;
 }
 
 /* The first open may change more than the count (flags, lists), the second does not. */

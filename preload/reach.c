@@ -564,8 +564,8 @@ void lgr_look_count(uint64_t bytes, uint64_t ns, enum lgr_unseen unseen)
 	lgr_count(LGR_N_SCANS);
 	if (unseen)
 		lgr_count(LGR_N_SCANS_UNSEEN);
-	lgr_region.counter[LGR_N_SCANNED_BYTES] += bytes;
-	lgr_region.counter[LGR_N_SCAN_NS] += ns;
+	lgr_count_by(LGR_N_SCANNED_BYTES, bytes);
+	lgr_count_by(LGR_N_SCAN_NS, ns);
 	keep_longest(LGR_N_LONGEST_SCAN_NS, ns);
 }
 

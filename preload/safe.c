@@ -69,11 +69,6 @@ static bool take_proven(void)
 	return any;
 }
 
-static void add(enum lgr_counter which, uint32_t n)
-{
-	atomic_fetch_add_explicit(&lgr_region.counter[which], n, memory_order_relaxed);
-}
-
 /* --------------------------------------------------------------------------------- at the call */
 
 /* Whose destructors are trusted to leave nothing behind. */
@@ -108,8 +103,8 @@ void lgr_safe_at_call(const uintptr_t *frame, uint32_t depth)
 	} else {
 		lgr_reach_look(frame, budget);
 		proven = count_proven();
-		add(LGR_N_PROVEN, proven);
-		add(LGR_N_PROVEN_AT_CALL, proven);
+		lgr_count_by(LGR_N_PROVEN, proven);
+		lgr_count_by(LGR_N_PROVEN_AT_CALL, proven);
 		take_proven();
 	}
 }
@@ -186,7 +181,7 @@ static void look_again(const uintptr_t *frame)
 		look(frame);
 	}
 	proven = count_proven();
-	add(LGR_N_PROVEN, proven);
+	lgr_count_by(LGR_N_PROVEN, proven);
 	pause_until_next(proven, begun);
 }
 
