@@ -6,14 +6,9 @@
  */
 #include "pass.h"
 
-#include "arena.h"
-#include "lock.h"
-#include "pages.h"
 #include "patch.h"
 #include "region.h"
-#include "registry.h"
 #include "resolver.h"
-#include "sys.h"
 #include "text.h"
 
 #define ROWS 128u /* settled at once */

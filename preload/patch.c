@@ -13,7 +13,6 @@
 #include "filter.h"
 #include "loaded.h"
 #include "pages.h"
-#include "registry.h"
 #include "sys.h"
 #include "text.h"
 
