@@ -87,3 +87,4 @@ if unshare -m true 2>/dev/null; then
 else
 	skip "l: in a mount namespace that is gone" "no mount namespace may be made here"
 fi
+grep -h "^#" linger_*.rows with_*.rows || : # where a sample is wrong: which

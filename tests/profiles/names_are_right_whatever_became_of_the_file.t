@@ -116,7 +116,9 @@ done
 for row in "${ROWS[@]}"; do
 	ok "$row has samples" [ "$(value linger_dwarf $row 1)" -ge 50 ]
 	case $row in
-	h2) is "h2: nobody knows the names: no debug file exists" "$(value linger_dwarf h2 2)" 0 ;;
+	# Of the three functions one is exported: now and then a sample is taken there.
+	h2) ok "h2: nobody knows the names: no debug file exists" [ "$(value linger_dwarf h2 2)" -le 5 ] ;;
 	*) is "$row: ${MEANS[$row]}" "$(all linger $row)" 100/100/100/100 ;;
 	esac
 done
+grep -h '^#' linger_*.rows || : # where a sample is wrong: which

@@ -60,6 +60,8 @@ stripped() {
 host() {
 	# shellcheck disable=SC2046
 	[ -x "host_$1" ] || compile $(frames "$1") -o "host_$1" "$HERE/host.c"
+	plugin "$1" ref "$TMP/ref.so"
+	objdump -d --no-show-raw-insn ref.so >"ref.$1"
 }
 
 graph() { if [ "$1" = fp ]; then echo fp; else echo dwarf,16384; fi; }
@@ -72,12 +74,15 @@ record() {
 	"$who" record "${EVENT[@]}" -k CLOCK_MONOTONIC --call-graph "$(graph "$how")" -o "$file" -- "$@" \
 		>"$file.phases" 2>"$file.err" || { cat "$file.phases" "$file.err" | sed 's/^/# /'; return 1; }
 }
-# measure WHO FILE: a line for each row. (Plain perf 6.1 dies of SIGPIPE where a file is gone.)
+# measure WHO FILE: a line for each row. FILE ends in fp where frame pointers were recorded. (Plain perf 6.1 dies
+# of SIGPIPE where a file is gone.)
 measure() {
+	local code=
+	case $2 in *fp) code=ref.fp ;; esac
 	(
 		trap '' PIPE
 		"$1" script -i "$2" -G --ns -F pid,time,ip,sym,srcline >"$2.lines" 2>"$2.err"
 		"$1" script -i "$2" --no-inline --ns -F pid,time,ip,sym,symoff >"$2.chains" 2>>"$2.err"
 	)
-	"$HERE/measure.pl" "${PHASES:-$2.phases}" "$2.lines" "$2.chains" source
+	"$HERE/measure.pl" "${PHASES:-$2.phases}" "$2.lines" "$2.chains" source ${code:+"$code"}
 }

@@ -74,7 +74,7 @@ ended
 
 # ------------------------------------------------------------------------------ in the middle of malloc
 # A library that is loaded already costs no memory: each time another one.
-copies 20 commands > copies
+copies 20 commands >copied
 begin out "$(host is_commanded)" allocates
 for ((i = 1; i <= 20; i++)); do
 	"$LINGER_CMD" redirect --wait 20 "$PID" "getppid=$TMP/commands$i.so#replaced_getppid" 2>&1 || break
