@@ -174,7 +174,7 @@ static int wait_for(struct asking *a, int fd)
 
 /*
  * The socket of a child of a fork is not there until the child has been poked, nor that of a program that
- * has closed it until its next dl* call.
+ * has closed it until its next dl* call. One that came to it before the request was sent has hung up.
  */
 static int try(struct asking *a)
 {
@@ -185,7 +185,7 @@ static int try(struct asking *a)
 		fd = ask(a);
 	if (fd >= 0)
 		return wait_for(a, fd);
-	if (fd == -EAGAIN || fd == -ENOENT || fd == -ECONNREFUSED ||
+	if (fd == -EAGAIN || fd == -ENOENT || fd == -ECONNREFUSED || fd == -EPIPE ||
 	    !*a->proc.region.control_path) {
 		a->failed = *a->proc.region.control_path ? fd : 0;
 		return poke_all(a, -1);

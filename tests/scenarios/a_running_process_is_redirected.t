@@ -6,6 +6,7 @@
 need python3 python3
 need perl perl
 need setpriv util-linux
+need strace strace
 chmod 755 "$TMP"
 mkdir -m 700 run bin
 chmod 755 bin
@@ -70,6 +71,13 @@ like "it does neither" "$(command_of redirect --wait 0.3 "$PID" "$replaced")" \
 status 1$'
 is "and has not been redirected" "$(cat out)" begins
 kill "$PID"
+ended
+
+# It comes to the request in a dl* call, between the command's connect and its send, and hangs up.
+begin out "$(host is_commanded)" opens
+is "it looked before the request was sent" "$(strace -qq -o /dev/null -e trace=sendto -e inject=sendto:delay_enter=300ms:when=1 \
+	"$LINGER_CMD" redirect --wait 20 "$PID" "$replaced" 2>&1)" 1
+"$LINGER_CMD" restore --wait 20 "$PID" all
 ended
 
 # ------------------------------------------------------------------------------ in the middle of malloc
