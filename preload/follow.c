@@ -49,9 +49,10 @@ void lgr_redirect_new_object(struct lgr_object *object)
 	atomic_store_explicit(&waiting, true, memory_order_relaxed);
 }
 
+/* One that is being restored is tied to nothing any more: there will be no pass that undoes it. */
 static bool is_seeking(const struct linger_redirect *r)
 {
-	return r->name && (!r->home || !lgr_is_live(r->home->site->object));
+	return r->name && !r->leaving && (!r->home || !lgr_is_live(r->home->site->object));
 }
 
 /*

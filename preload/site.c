@@ -190,7 +190,10 @@ bool lgr_site_binds(const struct lgr_site *site, uint32_t i)
 	       found.map == lgr_map_of(site->object) && found.symbol == site->symbol;
 }
 
-/* Does another definition of the name lead there, too? Such are of one redirect, or of two alike. */
+/*
+ * Does another definition of the name lead there, too? Such are of one redirect, or of two alike; or its
+ * replacement is this very definition.
+ */
 static bool leads_there_as_well(const struct lgr_site *site, uintptr_t replacement)
 {
 	for (const struct lgr_site *other = site->name->sites; other; other = other->next)
@@ -205,7 +208,11 @@ static bool leads_there_as_well(const struct lgr_site *site, uintptr_t replaceme
 bool lgr_site_leads(const struct lgr_site *site, uintptr_t value, bool *ret_doubtful)
 {
 	*ret_doubtful = site->twin;
-	if (value == site->address || (site->door.beyond && value == site->door.beyond))
+	if (value == site->address) {
+		*ret_doubtful = site->twin || leads_there_as_well(site, value);
+		return true;
+	}
+	if (site->door.beyond && value == site->door.beyond)
 		return true;
 	for (const struct lgr_tie *tie = site->ties; tie; tie = tie->older) {
 		if (value != tie->redirect->replacement)

@@ -290,7 +290,8 @@ void lgr_tie_forget(struct lgr_site *site)
 		*at = tie->next;
 		if (r->home == tie) {
 			lgr_tie_home(r, r->ties);
-			if (r->previous)
+			/* Of one that is being restored the pointer's module may have gone before. */
+			if (r->previous && !r->leaving)
 				__atomic_store_n(r->previous, (void *)lgr_redirect_previous(r),
 						 __ATOMIC_RELEASE);
 		}
