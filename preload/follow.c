@@ -5,6 +5,7 @@
  * lock, too, which not everybody has who meets a new object.
  * SPDX-License-Identifier: MIT
  */
+#include "arena.h"
 #include "loaded.h"
 #include "lock.h"
 #include "log.h"
@@ -13,6 +14,7 @@
 #include "region.h"
 #include "registry.h"
 #include "sys.h"
+#include "text.h"
 #include "tie.h"
 
 #define DOUBT UINT64_C(10000000000) /* ns */
@@ -27,11 +29,11 @@ static struct {
 	uint64_t number, keeps;
 } tied;
 
-/* Objects that have come since the last settling; more than there is room for: all are looked at. */
+/* Objects that have come since the last settling, in the order in which they came. */
 static struct {
-	struct lgr_who at[256];
-	uint32_t n;
-} news LGR_BIG;
+	struct lgr_who *at;
+	uint32_t n, room;
+} news;
 
 bool lgr_redirects_waiting(void)
 {
@@ -39,13 +41,34 @@ bool lgr_redirects_waiting(void)
 	       atomic_load_explicit(&doubt_until, memory_order_relaxed);
 }
 
+/* For one more. */
+static bool make_room(void)
+{
+	uint32_t room = news.room ? 2 * news.room : 256;
+	struct lgr_who *more;
+
+	if (news.n < news.room)
+		return true;
+	more = lgr_arena_alloc(room * sizeof(*more));
+	if (!more)
+		return false;
+	if (news.n)
+		lgr_copy(more, news.at, news.n * sizeof(*more));
+	lgr_arena_free(news.at, news.room * sizeof(*more));
+	news.at = more;
+	news.room = room;
+	return true;
+}
+
 void lgr_redirect_new_object(struct lgr_object *object)
 {
 	if (!lgr_redirects_any() && !lgr_override_is_on())
 		return;
-	if (news.n < LGR_COUNT(news.at))
-		news.at[news.n] = lgr_who(object);
-	news.n++;
+	if (!make_room()) {
+		lgr_registry_refuse(object, LGR_RSN_E_REDIRECT);
+		return;
+	}
+	news.at[news.n++] = lgr_who(object);
 	atomic_store_explicit(&waiting, true, memory_order_relaxed);
 }
 
@@ -141,20 +164,15 @@ static void drop_orphans(void)
 
 void lgr_redirects_settle(void)
 {
-	struct lgr_object *object = NULL;
 	bool lazy;
 
 	verify_again();
 	if (!atomic_load_explicit(&waiting, memory_order_relaxed))
 		return;
 	atomic_store_explicit(&waiting, false, memory_order_relaxed);
-	if (news.n > LGR_COUNT(news.at))
-		while ((object = lgr_registry_next(object)))
-			welcome(object);
-	else
-		for (uint32_t i = 0; i < news.n; i++)
-			if (lgr_is_there(&news.at[i]))
-				welcome(news.at[i].object);
+	for (uint32_t i = 0; i < news.n; i++)
+		if (lgr_is_there(&news.at[i]))
+			welcome(news.at[i].object);
 	if (lost && lgr_redirect_index()) {
 		drop_orphans();
 		seek_again();
