@@ -62,13 +62,13 @@ struct lgr_site *lgr_sites_changed(void)
 
 static bool write_relro(const struct lgr_name *name, uint32_t i, uintptr_t value)
 {
-	const struct lgr_object *owner = lgr_slot_owner(name, i);
-	const struct lgr_indexed *indexed = lgr_indexed_of(owner);
+	uintptr_t lo, size = lgr_windows_open_relro(lgr_slot_owner(name, i),
+						    (uintptr_t)lgr_slot_of(name, i), &lo);
 
-	if (!lgr_windows_open_relro(owner, (uintptr_t)lgr_slot_of(name, i)))
+	if (!size)
 		return false;
-	pass.near[i % GROUP].lo = indexed->relro_lo;
-	pass.near[i % GROUP].size = indexed->relro_hi - indexed->relro_lo;
+	pass.near[i % GROUP].lo = lo;
+	pass.near[i % GROUP].size = size;
 	lgr_slot_store(name, i, value);
 	return true;
 }

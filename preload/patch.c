@@ -16,6 +16,9 @@
 #include "sys.h"
 #include "text.h"
 
+#define ALIKE_MOST                                                                                 \
+	16u /* pages that are tried, at 0.5 us each; of more only the slot's own is opened */
+
 struct window {
 	uintptr_t lo, hi; /* pages */
 	int was;	  /* their protection; PROT_WRITE in it: nothing was done */
@@ -77,7 +80,10 @@ static bool open_window(struct window *w, uintptr_t lo, uintptr_t hi, uintptr_t 
 		w->was |= PROT_WRITE;
 		return true;
 	}
-	return lgr_sys_mprotect((void *)lo, hi - lo, w->was | PROT_READ | PROT_WRITE) == 0;
+	if (lgr_sys_mprotect((void *)lo, hi - lo, w->was | PROT_READ | PROT_WRITE) == 0)
+		return true;
+	lgr_sys_mprotect((void *)lo, hi - lo, w->was); /* it may have got as far as a hole */
+	return false;
 }
 
 static void close_window(const struct window *w)
@@ -135,7 +141,7 @@ bool lgr_windows_open(const struct lgr_object *object, uintptr_t at)
 	uintptr_t page = lgr_page_down(at);
 	struct window *w;
 
-	for (uint32_t i = 0; i < windows.n; i++)
+	for (uint32_t i = windows.n; i--;) /* mostly one of the last */
 		if (windows.window[i].lo == page && !windows.window[i].slot)
 			return true;
 	w = next();
@@ -152,20 +158,43 @@ static void note_relro(uint32_t slot, bool open)
 	*bits = open ? *bits | bit : *bits & ~bit;
 }
 
-bool lgr_windows_open_relro(const struct lgr_object *object, uintptr_t at)
+/*
+ * Programs that change slots by themselves leave a page writable; nothing tells where but trying each. Where
+ * that is not to be had, they are taken for alike.
+ */
+static bool are_alike(uintptr_t lo, uintptr_t hi)
+{
+	bool writable;
+
+	if (hi - lo == LGR_PAGE || windows.sandboxed || !populate_tells())
+		return true;
+	writable = populate(lo) == 0;
+	for (lo += LGR_PAGE; lo < hi; lo += LGR_PAGE)
+		if ((populate(lo) == 0) != writable)
+			return false;
+	return true;
+}
+
+uintptr_t lgr_windows_open_relro(const struct lgr_object *object, uintptr_t at, uintptr_t *ret_lo)
 {
 	const struct lgr_indexed *indexed = lgr_indexed_of(object);
+	uintptr_t lo = indexed->relro_lo, hi = indexed->relro_hi;
 	struct window *w;
 
+	*ret_lo = lo;
 	if (windows.relro[object->slot / 64] >> object->slot % 64 & 1)
-		return true;
+		return hi - lo;
+	if (hi - lo > ALIKE_MOST * LGR_PAGE || !are_alike(lo, hi)) {
+		*ret_lo = lgr_page_down(at);
+		return lgr_windows_open(object, at) ? LGR_PAGE : 0;
+	}
 	w = next();
-	if (!w || !open_window(w, indexed->relro_lo, indexed->relro_hi, at, PROT_READ))
-		return false;
+	if (!w || !open_window(w, lo, hi, at, PROT_READ))
+		return 0;
 	note_relro(object->slot, true);
 	w->slot = object->slot + 1;
 	windows.n++;
-	return true;
+	return hi - lo;
 }
 
 void lgr_windows_close(void)
