@@ -120,12 +120,17 @@ static bool is_namesake(const struct linger_redirect *r)
 	const struct lgr_elf *elf;
 	struct lgr_elf room;
 	uint32_t symbol;
+	ElfW(Sym) s;
 
 	if (!r->name || !r->module.object)
 		return false;
 	elf = lgr_loaded_elf(r->module.object, &room);
 	symbol = lgr_elf_lookup(elf, &wanted);
-	return symbol && lgr_elf_address(elf, &elf->symbols[symbol]) == r->replacement;
+	if (!symbol)
+		return false;
+	s = elf->symbols[symbol];
+	s.st_value = lgr_site_found(r->module.object, r->name, elf, symbol);
+	return lgr_elf_address(elf, &s) == r->replacement;
 }
 
 /* Text behind the redirect, in the same block. */

@@ -32,14 +32,26 @@ struct lgr_site *lgr_site_find(const struct lgr_object *object, const struct lgr
 	return site;
 }
 
-/* Another version of the same name, at the same address: what a slot holds does not tell which it is. */
-static bool has_twin(const struct lgr_elf *elf, uint32_t symbol)
+uintptr_t lgr_site_found(const struct lgr_object *object, const struct lgr_name *name,
+			 const struct lgr_elf *elf, uint32_t symbol)
 {
-	const ElfW(Sym) *s = elf->symbols, *own = &s[symbol];
+	const struct lgr_indexed *indexed = lgr_indexed_of(object);
+	const struct lgr_site *site = NULL;
+
+	if (name && indexed && indexed->sites)
+		site = lgr_site_find(object, name, symbol);
+	return site ? site->value : elf->symbols[symbol].st_value;
+}
+
+/* Another version of the same name, at the same address: what a slot holds does not tell which it is. */
+static bool has_twin(const struct lgr_object *object, const struct lgr_name *name,
+		     const struct lgr_elf *elf, uint32_t symbol)
+{
+	uintptr_t value = elf->symbols[symbol].st_value;
 
 	for (uint32_t i = elf->versions ? lgr_elf_same_name(elf, symbol, 0) : 0; i;
 	     i = lgr_elf_same_name(elf, symbol, i))
-		if (i != symbol && s[i].st_value == own->st_value)
+		if (i != symbol && lgr_site_found(object, name, elf, i) == value)
 			return true;
 	return false;
 }
@@ -65,7 +77,7 @@ struct lgr_site *lgr_site_get(struct lgr_object *object, struct lgr_name *name, 
 		.symbol = symbol,
 		.value = s->st_value,
 		.address = lgr_elf_resolve(elf, s),
-		.twin = has_twin(elf, symbol),
+		.twin = has_twin(object, name, elf, symbol),
 	};
 	site->before = site->bound = site->original = site->address;
 	name->sites = site;
@@ -224,12 +236,28 @@ bool lgr_site_leads(const struct lgr_site *site, uintptr_t value, bool *ret_doub
 	return false;
 }
 
+/* Is it bound to what its own object defines? */
+static bool is_bound_inside(const struct lgr_name *name, uint32_t i, uintptr_t value)
+{
+	const struct lgr_object *owner = lgr_slot_owner(name, i);
+	const struct lgr_indexed *indexed = lgr_indexed_of(owner);
+	uint32_t symbol = indexed->slot[name->owner[i].nth].symbol;
+	const ElfW(Sym) *s = &indexed->elf.symbols[symbol];
+	const struct lgr_site *site;
+
+	if (s->st_shndx == SHN_UNDEF)
+		return false;
+	site = lgr_site_find(owner, name, symbol);
+	return value == (site ? site->address : lgr_elf_address(&indexed->elf, s));
+}
+
 /* A slot that waits for its first call leads into its own object's PLT. */
 bool lgr_slot_is_unbound(const struct lgr_name *name, uint32_t i, uintptr_t value)
 {
 	const struct lgr_object *owner = lgr_slot_owner(name, i);
 
-	return name->owner[i].kind == LGR_SLOT_JUMP && value >= owner->lo && value < owner->hi;
+	return name->owner[i].kind == LGR_SLOT_JUMP && value >= owner->lo && value < owner->hi &&
+	       !is_bound_inside(name, i, value);
 }
 
 /* ---------------------------------------------------------------------------------------- reports */

@@ -174,7 +174,7 @@ static bool tie_to(struct linger_redirect *r, struct lgr_object *object, const s
 static bool tie_all(struct linger_redirect *r, struct lgr_object *object, const struct lgr_elf *elf,
 		    uint32_t symbol)
 {
-	uintptr_t value = elf->symbols[symbol].st_value;
+	uintptr_t value = lgr_site_found(object, r->name, elf, symbol);
 
 	if (!tie_to(r, object, elf, symbol))
 		return false;
@@ -182,7 +182,8 @@ static bool tie_all(struct linger_redirect *r, struct lgr_object *object, const 
 		return true;
 	for (uint32_t i = lgr_elf_same_name(elf, symbol, 0); i;
 	     i = lgr_elf_same_name(elf, symbol, i))
-		if (i != symbol && elf->symbols[i].st_value == value && !tie_to(r, object, elf, i))
+		if (i != symbol && lgr_site_found(object, r->name, elf, i) == value &&
+		    !tie_to(r, object, elf, i))
 			return false;
 	return true;
 }
@@ -220,6 +221,30 @@ int lgr_tie_by_name(struct linger_redirect *r, struct lgr_text *why)
 	return tie_all(r, object, elf, symbol) ? 0 : no_memory(why);
 }
 
+/* The next symbol that began at this address before any redirect. 0: no more. */
+static uint32_t next_at(const struct lgr_object *object, const struct lgr_elf *elf,
+			uintptr_t address, uint32_t after)
+{
+	const struct lgr_indexed *indexed = lgr_indexed_of(object);
+	uint32_t n;
+
+	if (!indexed || !indexed->sites)
+		return lgr_elf_at(elf, address, after);
+	n = elf->symbols ? lgr_elf_symbols(elf) : 0;
+	for (uint32_t i = after + 1; i < n; i++) {
+		ElfW(Sym) s = elf->symbols[i];
+
+		if (s.st_shndx == SHN_UNDEF || ELF64_ST_BIND(s.st_info) == STB_LOCAL ||
+		    ELF64_ST_TYPE(s.st_info) == STT_TLS)
+			continue;
+		s.st_value = lgr_site_found(object, lgr_index_find(elf->strings + s.st_name), elf,
+					    i);
+		if (lgr_elf_address(elf, &s) == address)
+			return i;
+	}
+	return 0;
+}
+
 /* Every name that begins there. */
 int lgr_tie_by_address(struct linger_redirect *r, struct lgr_text *why)
 {
@@ -230,13 +255,13 @@ int lgr_tie_by_address(struct linger_redirect *r, struct lgr_text *why)
 
 	if (object) {
 		elf = lgr_loaded_elf(object, &room);
-		error = lgr_elf_at(elf, r->address, 0) ? 0 : -ENOENT;
+		error = next_at(object, elf, r->address, 0) ? 0 : -ENOENT;
 	}
 	if (error) {
 		lgr_text_add(why, "no definition that others may bind to begins at that address");
 		return error;
 	}
-	for (uint32_t i = 0; (i = lgr_elf_at(elf, r->address, i));) {
+	for (uint32_t i = 0; (i = next_at(object, elf, r->address, i));) {
 		error = check_symbol(r, object, elf, i, why);
 		if (error)
 			return error;
