@@ -11,6 +11,7 @@
 #include "arena.h"
 #include "elf.h"
 #include "kernel.h"
+#include "loaded.h"
 #include "log.h"
 #include "names.h"
 #include "pages.h"
@@ -242,7 +243,7 @@ static void note_stack(const struct lgr_thread *thread)
 static size_t storage_size(const struct lgr_object *object)
 {
 	size_t n = 0;
-	const ElfW(Phdr) *h = lgr_elf_headers(object->lo, object->hi, &n);
+	const ElfW(Phdr) *h = lgr_loaded_headers(lgr_map_of(object), object->lo, object->hi, &n);
 
 	for (size_t i = 0; i < n; i++)
 		if (h[i].p_type == PT_TLS)

@@ -6,6 +6,7 @@
  */
 #include "loaded.h"
 
+#include "probe.h"
 #include "real.h"
 #include "registry.h"
 
@@ -26,6 +27,49 @@ const ElfW(Phdr) *lgr_loaded_program(size_t *ret_n)
 {
 	*ret_n = main_header_count;
 	return main_headers;
+}
+
+/* l_phdr, and l_phnum two words behind: what is known of the program, and of the shim by its first page. */
+static bool are_headers(uint32_t offset, const void *arg)
+{
+	const struct lgr_loaded *shim = arg;
+	const char *at = (const char *)lgr_libc.head + offset;
+	const char *own = (const char *)lgr_libc.self + offset;
+
+	return *(const ElfW(Phdr) *const *)at == main_headers &&
+	       *(const uint16_t *)(at + 16) == main_header_count &&
+	       *(const ElfW(Phdr) *const *)own == shim->headers &&
+	       *(const uint16_t *)(own + 16) == shim->header_count;
+}
+
+/* The field's offset; 0: not found. */
+static uint32_t find_field(void)
+{
+	struct dl_find_object found;
+	struct lgr_loaded shim;
+
+	if (!main_headers || lgr_libc.find_object(lgr_libc.self->l_ld, &found) != 0)
+		return 0;
+	shim.headers = lgr_elf_headers((uintptr_t)found.dlfo_map_start,
+				       (uintptr_t)found.dlfo_map_end, &shim.header_count);
+	return shim.headers ? lgr_fields_only(are_headers, &shim) : 0;
+}
+
+const ElfW(Phdr) *lgr_loaded_headers(const struct link_map *map, uintptr_t lo, uintptr_t hi,
+				     size_t *ret_n)
+{
+	static uint32_t field;
+	static bool sought;
+	const ElfW(Phdr) *h = lgr_elf_headers(lo, hi, ret_n);
+
+	if (h)
+		return h;
+	if (!sought)
+		field = find_field();
+	sought = true;
+	h = field ? *(const ElfW(Phdr) *const *)((const char *)map + field) : NULL;
+	*ret_n = h ? *(const uint16_t *)((const char *)map + field + 16) : 0;
+	return h;
 }
 
 /*
@@ -67,7 +111,8 @@ void lgr_loaded_of(const struct lgr_object *object, struct lgr_loaded *ret)
 	if (lgr_is(object, LGR_FL_MAIN))
 		ret->headers = lgr_loaded_program(&ret->header_count);
 	else
-		ret->headers = lgr_elf_headers(object->lo, object->hi, &ret->header_count);
+		ret->headers = lgr_loaded_headers(lgr_map_of(object), object->lo, object->hi,
+						  &ret->header_count);
 }
 
 bool lgr_loaded_index(struct lgr_object *object)
@@ -77,7 +122,8 @@ bool lgr_loaded_index(struct lgr_object *object)
 	if (lgr_indexed_of(object))
 		return true;
 	lgr_loaded_of(object, &image);
-	image.untouchable = is_untouchable(object, &image.elf);
+	/* Without headers nobody knows what is read-only, or code. */
+	image.untouchable = !image.headers || is_untouchable(object, &image.elf);
 	image.no_slots = lgr_map_of(object) == lgr_libc.self;
 	return lgr_index_add(object, &image);
 }

@@ -13,10 +13,18 @@
 void lgr_loaded_note_program(const ElfW(Phdr) *headers, size_t n);
 const ElfW(Phdr) *lgr_loaded_program(size_t *ret_n);
 
+/*
+ * Those of any other object that is mapped there. Tools that add headers (patchelf) move them all behind the first
+ * page; then they are where glibc says, if that field was found by value. NULL: not readable. The caller holds
+ * lgr_lock_registry.
+ */
+const ElfW(Phdr) *lgr_loaded_headers(const struct link_map *map, uintptr_t lo, uintptr_t hi,
+				     size_t *ret_n);
+
 /* Of an object in the registry: as the index has it, else read into room. */
 const struct lgr_elf *lgr_loaded_elf(const struct lgr_object *object, struct lgr_elf *room);
 
-/* The same, and its headers. None: they are not readable where its file begins. */
+/* The same, and its headers; none: they are not readable. */
 void lgr_loaded_of(const struct lgr_object *object, struct lgr_loaded *ret);
 
 /*

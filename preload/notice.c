@@ -166,7 +166,7 @@ static void add(struct link_map *map, uint32_t namespace)
 	lgr_elf_init(&load.elf, map->l_addr, map->l_ld);
 	load.lo = (uintptr_t)found.dlfo_map_start;
 	load.hi = (uintptr_t)found.dlfo_map_end;
-	load.headers = lgr_elf_headers(load.lo, load.hi, &load.header_count);
+	load.headers = lgr_loaded_headers(map, load.lo, load.hi, &load.header_count);
 	if (seen.first)
 		load.flags |= LGR_FL_STARTUP;
 	if (namespace)
