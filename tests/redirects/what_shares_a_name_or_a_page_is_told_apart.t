@@ -1,0 +1,44 @@
+#!/bin/bash
+# Definitions of one name that replace each other, versions at one address, slots bound inside their own
+# object, pages that the program made writable, headers that patchelf moved, what goes during the undo,
+# and more libraries at once than is usual.
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016,SC2054,SC2206 # the loader's $ORIGIN; lists of words
+. "$(dirname "$0")/redirects.sh"
+
+beside=(-Wl,-rpath,'$ORIGIN' -Wl,--no-as-needed)
+now=(-Wl,-z,now -Wl,-z,relro)
+source=$HERE/lib_apart.c
+for i in 1 2 3; do library apart$i "$source" -DNUMBER=$i "${now[@]}"; done
+for i in 1 5 40; do library calls$i "$source" -DCALLS -DPAGES=$i "${now[@]}" "${beside[@]}" apart1.so; done
+library inside "$source" -DNUMBER=5 -DCALLS -DPAGES=1 -Wl,-z,now -Wl,-z,norelro
+echo 'T_1 {}; T_2 {} T_1;' >apart.map
+library versioned "$source" -DVERSIONED=1 -Wl,--version-script=apart.map "${now[@]}"
+library old "$source" -DCALLS -DPAGES=1 -DOLD "${now[@]}" "${beside[@]}" versioned.so
+library new "$source" -DCALLS -DPAGES=1 "${now[@]}" "${beside[@]}" versioned.so
+library replaces "$source" -DREPLACES "${now[@]}"
+program move_headers
+library moved "$source" -DNUMBER=1 -Wl,-z,noseparate-code "${now[@]}"
+./move_headers moved.so moved && mv moved moved.so || bail "cannot move headers"
+library calls "$source" -DCALLS -DPAGES=1 "${now[@]}" "${beside[@]}" moved.so
+./move_headers calls.so moved_calls.so || bail "cannot move headers"
+mkdir crowd
+library crowd/one -x c /dev/null
+crowd=()
+for i in {1..300}; do
+	sed "s/one\.so/$(printf %03d "$i")\.so/" crowd/one.so >crowd/"$(printf %03d "$i")".so
+	crowd+=("crowd/$(printf %03d "$i").so")
+done
+library crowd -x c /dev/null -x none -Wl,-rpath,'$ORIGIN:$ORIGIN/crowd' -Wl,--no-as-needed apart1.so "${crowd[@]}" apart3.so
+program apart
+
+for policy in off safe never; do
+	for what in like inside versions page large moved; do
+		POLICY=$policy run_host "$what.$policy" ./apart "$TMP" $what
+		well "$what, policy $policy" "$what.$policy" 'done'
+	done
+	POLICY=$policy LINGER_SETTINGS='override:*' run_host "crowd.$policy" ./apart "$TMP" crowd
+	well "300 libraries at once, policy $policy" "crowd.$policy" 'done'
+done
+POLICY=off run_host goes ./apart "$TMP" goes
+well "what goes during the undo" goes 'done'
