@@ -54,29 +54,30 @@ static bool populate_tells(void)
 /*
  * Is the page writable, whatever the program has made of it? The kernel is asked to get it ready for a store
  * (0.5 us); where that does not tell, to copy the word to its own place (1.2 us), which follows the
- * protection, unlike /proc/self/mem. Where a system-call filter refuses both, or might kill for it, the page is
- * taken for protected.
+ * protection, unlike /proc/self/mem. Where a system-call filter refuses both, or might kill for it, it is as the
+ * object's segment asks for.
  */
-static bool is_writable(uintptr_t at)
+static bool is_writable(uintptr_t at, bool asked)
 {
 	uintptr_t word = __atomic_load_n((uintptr_t *)at, __ATOMIC_RELAXED);
 	struct iovec local = { &word, sizeof(word) }, remote = { (void *)at, sizeof(word) };
 	int r;
 
 	if (windows.sandboxed)
-		return false;
+		return asked;
 	r = populate_tells() ? populate(at) : -ENOSYS;
 	if (r == 0 || r == -EINVAL)
 		return r == 0;
-	return lgr_syscall(__NR_process_vm_writev, lgr_sys_getpid(), (long)&local, 1, (long)&remote,
-			   1, 0) == sizeof(word);
+	r = (int)lgr_syscall(__NR_process_vm_writev, lgr_sys_getpid(), (long)&local, 1,
+			     (long)&remote, 1, 0);
+	return r == sizeof(word) || (r != -EFAULT && asked);
 }
 
-/* protection: what they have at most, but for PROT_WRITE. */
+/* protection: what they have at most; PROT_WRITE in it: unless the program has taken it away. */
 static bool open_window(struct window *w, uintptr_t lo, uintptr_t hi, uintptr_t at, int protection)
 {
-	*w = (struct window){ .lo = lo, .hi = hi, .was = protection };
-	if (is_writable(at)) {
+	*w = (struct window){ .lo = lo, .hi = hi, .was = protection & ~PROT_WRITE };
+	if (is_writable(at, protection & PROT_WRITE)) {
 		w->was |= PROT_WRITE;
 		return true;
 	}
@@ -92,17 +93,20 @@ static void close_window(const struct window *w)
 		lgr_sys_mprotect((void *)w->lo, w->hi - w->lo, w->was);
 }
 
-/* What the object's segment around at asks for, without PROT_WRITE. */
+/* What the object's segment around at asks for, without what the loader has taken away after relocation. */
 static int protection_of(const struct lgr_object *object, uintptr_t at)
 {
+	uintptr_t lo = 0, hi = 0;
 	struct lgr_loaded image;
 
 	lgr_loaded_of(object, &image);
+	lgr_elf_relro(image.elf.load, image.headers, image.header_count, &lo, &hi);
 	for (size_t i = 0; i < image.header_count; i++) {
 		const ElfW(Phdr) *h = &image.headers[i];
 
 		if (h->p_type == PT_LOAD && at - image.elf.load - h->p_vaddr < h->p_memsz)
 			return (h->p_flags & PF_R ? PROT_READ : 0) |
+			       (h->p_flags & PF_W && (at < lo || at >= hi) ? PROT_WRITE : 0) |
 			       (h->p_flags & PF_X ? PROT_EXEC : 0);
 	}
 	return PROT_READ;
