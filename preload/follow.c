@@ -210,6 +210,10 @@ void lgr_redirect_object_given_up(struct lgr_object *object)
 			lgr_redirect_let_go(r);
 	if (lgr_redirects_apply(&lazy) < 0) {
 		lgr_log_error(LGR_RSN_E_REDIRECT, lgr_path_of(object));
+		for (r = lgr_redirects; r; r = r->next)
+			if (overrides_for(r, object))
+				lgr_redirect_stay(r);
+		lgr_sites_settled();
 		return;
 	}
 	lgr_redirects_doubt(lazy);

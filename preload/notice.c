@@ -19,6 +19,7 @@
 #include "loader.h"
 #include "lock.h"
 #include "log.h"
+#include "override.h"
 #include "pages.h"
 #include "path.h"
 #include "real.h"
@@ -377,15 +378,24 @@ static bool is_of_the_start(const void *inside, const struct lgr_object *object)
 void lgr_finishing(const void *inside)
 {
 	struct lgr_object *object = lgr_registry_object(lgr_pages_find((uintptr_t)inside));
+	bool overrides;
 
 	if (is_of_the_start(inside, object))
 		atomic_store_explicit(&exiting, true, memory_order_relaxed);
 	if (!object || lgr_is(object, LGR_FL_STARTUP))
 		return;
-	if (!lgr_lock(&lgr_lock_registry))
-		return;
-	if (lgr_registry_object(lgr_pages_find((uintptr_t)inside)) == object)
-		lgr_registry_set_state(object, LGR_ST_CLOSING, LGR_RSN_NONE);
-	atomic_store_explicit(&seen.closing, true, memory_order_relaxed);
-	lgr_unlock(&lgr_lock_registry);
+	/* The dlclose has it; of what goes with what was closed, this is all that tells before it is gone. */
+	overrides = lgr_override_is_on() && !lgr_region.holding && !lgr_exiting() &&
+		    lgr_loads_try();
+	if (lgr_lock(&lgr_lock_registry)) {
+		if (lgr_registry_object(lgr_pages_find((uintptr_t)inside)) == object) {
+			if (overrides)
+				lgr_redirect_object_given_up(object);
+			lgr_registry_set_state(object, LGR_ST_CLOSING, LGR_RSN_NONE);
+		}
+		atomic_store_explicit(&seen.closing, true, memory_order_relaxed);
+		lgr_unlock(&lgr_lock_registry);
+	}
+	if (overrides)
+		lgr_loads_unlock();
 }
