@@ -48,24 +48,26 @@ static bool note_call(void *found, uintptr_t at)
 	return false;
 }
 
-/* Something that LINGER_COMPLETE does not put up with? */
-static bool is_out_of_reach(const struct lgr_site *site, bool at_entry)
+/* Something that LINGER_COMPLETE does not put up with? What the kernel refuses shows when it is tried. */
+static bool is_out_of_reach(const struct lgr_tie *tie, bool tried)
 {
+	const struct lgr_site *site = tie->site;
 	bool found = false;
 
-	for (uint32_t i = 0; i < site->name->count; i++)
-		found |= lgr_slot_is(site->name, i, LGR_MARK_REFUSED);
-	if (!found && !at_entry)
+	for (uint32_t i = 0; tried && i < site->name->count; i++)
+		found |= lgr_slot_is(site->name, i, LGR_MARK_REFUSED) &&
+			 lgr_site_judge(tie, i) == LINGER_REFUSED;
+	if (!tried && !(tie->redirect->flags & LINGER_AT_ENTRY))
 		lgr_calls_each(site->object, site->address, note_call, &found);
 	return found;
 }
 
-static int check_complete(const struct linger_redirect *r, struct lgr_text *why)
+static int check_complete(const struct linger_redirect *r, bool tried, struct lgr_text *why)
 {
 	if (!(r->flags & LINGER_COMPLETE))
 		return 0;
 	for (const struct lgr_tie *tie = r->ties; tie; tie = tie->next)
-		if (is_out_of_reach(tie->site, r->flags & LINGER_AT_ENTRY)) {
+		if (is_out_of_reach(tie, tried)) {
 			lgr_text_add(why, tie->site->name->text);
 			lgr_text_add(why, " has bindings out of reach, inside ");
 			lgr_text_add(why, lgr_path_of(tie->site->object));
@@ -127,7 +129,7 @@ static int make_all(const struct linger_change *changes, size_t n, struct lgr_te
 		error = lgr_redirect_make(&changes[made], false, &r, why);
 		if (error)
 			break;
-		error = check_complete(r, why);
+		error = check_complete(r, false, why);
 		if (error) {
 			made++; /* this one, too */
 			break;
@@ -137,6 +139,9 @@ static int make_all(const struct linger_change *changes, size_t n, struct lgr_te
 		error = lgr_redirects_apply(ret_lazy);
 		if (error)
 			tell_reason(error, why);
+		r = lgr_redirects;
+		for (size_t i = 0; !error && i < made; i++, r = r->next)
+			error = check_complete(r, true, why);
 	}
 	if (error) {
 		put_back(made);
