@@ -21,7 +21,7 @@ static bool search(const struct lgr_object *caller, void *handle, const struct l
 	const struct lgr_scope *scope;
 
 	if (handle == RTLD_DEFAULT)
-		return lgr_scope_find(map, wanted, found);
+		return lgr_scope_find(map, NULL, wanted, found);
 	if (handle == RTLD_NEXT) {
 		scope = lgr_scope_of(map);
 		scope = scope ? scope : lgr_scope_global();

@@ -52,8 +52,8 @@ bool lgr_scope_search(const struct lgr_scope *scope, const struct link_map *afte
 	return false;
 }
 
-bool lgr_scope_find(const struct link_map *from, const struct lgr_wanted *wanted,
-		    struct lgr_found *ret)
+bool lgr_scope_find(const struct link_map *from, const struct link_map *skip,
+		    const struct lgr_wanted *wanted, struct lgr_found *ret)
 {
 	const struct lgr_scope **scopes;
 
@@ -61,7 +61,7 @@ bool lgr_scope_find(const struct link_map *from, const struct lgr_wanted *wanted
 		return false;
 	for (scopes = *(const struct lgr_scope ***)lgr_field_at(from, LGR_FIELD_SCOPES); *scopes;
 	     scopes++)
-		if (lgr_scope_search(*scopes, NULL, NULL, wanted, ret))
+		if (lgr_scope_search(*scopes, NULL, skip, wanted, ret))
 			return true;
 	return false;
 }

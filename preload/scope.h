@@ -24,8 +24,8 @@ struct lgr_found {
 };
 
 /* What a reference of this object leads to. False: to nothing, or nobody knows (a field is missing). */
-bool lgr_scope_find(const struct link_map *from, const struct lgr_wanted *wanted,
-		    struct lgr_found *ret);
+bool lgr_scope_find(const struct link_map *from, const struct link_map *skip,
+		    const struct lgr_wanted *wanted, struct lgr_found *ret);
 
 /* The global scope: the program, what it was started with, and what was opened with RTLD_GLOBAL. */
 const struct lgr_scope *lgr_scope_global(void);

@@ -181,6 +181,18 @@ const struct lgr_object *lgr_slot_owner(const struct lgr_name *name, uint32_t i)
 	return lgr_registry_at(name->owner[i].slot);
 }
 
+/* What overrides and is about to go is still in the scopes: not for whom is to fall back. NULL: nothing is. */
+static const struct link_map *given_up(const struct lgr_site *site)
+{
+	for (const struct lgr_tie *tie = site->ties; tie; tie = tie->older) {
+		const struct lgr_who *module = &tie->redirect->module;
+
+		if (tie->gone && tie->redirect->override && module->object->id == module->id)
+			return lgr_map_of(module->object);
+	}
+	return NULL;
+}
+
 /* Would the loader bind the slot to this very definition? */
 bool lgr_site_binds(const struct lgr_site *site, uint32_t i)
 {
@@ -198,7 +210,7 @@ bool lgr_site_binds(const struct lgr_site *site, uint32_t i)
 	/* Where nobody knows, the name has to do: left unbound, a replacement would call itself. */
 	if (!lgr_field_known(LGR_FIELD_SCOPES))
 		return true;
-	return lgr_scope_find(lgr_map_of(owner), &wanted, &found) &&
+	return lgr_scope_find(lgr_map_of(owner), given_up(site), &wanted, &found) &&
 	       found.map == lgr_map_of(site->object) && found.symbol == site->symbol;
 }
 

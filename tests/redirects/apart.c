@@ -4,7 +4,11 @@
  * usage: apart FOLDER WHAT [LIBRARY...]
  * SPDX-License-Identifier: MIT
  */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "picture.h"
 
@@ -168,6 +172,82 @@ static void crowd(void)
 	gives(function_of(RTLD_DEFAULT, "t_apart")(), 3, "the newest wins");
 }
 
+static void filter(struct sock_filter *code, unsigned short n)
+{
+	struct sock_fprog program = { n, code };
+
+	check(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+		      !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program),
+	      "seccomp: %s", strerror(errno));
+}
+
+/* The symbol table is among the data. A program that filters system calls is asked nothing. */
+static void sandbox(void)
+{
+	struct sock_filter allow[] = { BPF_STMT(BPF_RET, SECCOMP_RET_ALLOW) };
+	function *definition = function_of(open_library("rw.so", RTLD_NOW | RTLD_GLOBAL),
+					   "t_apart");
+	linger_redirect *made;
+
+	before = picture_take();
+	filter(allow, 1);
+	made = redirect_at(definition, by("apart_100"));
+	check(picture_same_maps(before.maps, picture_maps()), "redirected: protections differ");
+	restore(made);
+	picture_compare(&before, "the end");
+}
+
+static int find_relro(struct dl_phdr_info *info, size_t size, void *ret)
+{
+	(void)size;
+	for (int i = 0; strstr(info->dlpi_name, "/calls1.so") && i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_GNU_RELRO)
+			*(uintptr_t *)ret = (info->dlpi_addr + info->dlpi_phdr[i].p_vaddr) &
+					    ~(uintptr_t)4095;
+	return 0;
+}
+
+/* The kernel refuses the slots alone, which shows when they are written. */
+static void complete(void)
+{
+	function *call = function_of(open_library("calls1.so", RTLD_NOW), "apart_call");
+	struct linger_change change = { .symbol = "t_apart",
+					.replacement = address_of(by("apart_100")),
+					.flags = LINGER_COMPLETE };
+	linger_redirect *made = redirect(&change);
+	uintptr_t relro = 0;
+	char err[256];
+	int r;
+
+	gives(call(), 100, "complete, while it may");
+	restore(made);
+	dl_iterate_phdr(find_relro, &relro);
+	before = picture_take();
+	struct sock_filter refuse[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)relro, 0, 1),
+		BPF_STMT(BPF_RET, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET, SECCOMP_RET_ALLOW),
+	};
+	filter(refuse, sizeof(refuse) / sizeof(*refuse));
+	r = linger_redirect_one(&change, &made, err, sizeof(err));
+	check(r == -EXDEV, "not complete, but %d: %s", r, err);
+	picture_compare(&before, "refused");
+}
+
+/* What overrides is not closed by name. */
+static void dependency(void)
+{
+	function *call = function_of(open_library("calls1.so", RTLD_NOW), "apart_call");
+	void *needs = open_library("needs.so", RTLD_NOW | RTLD_GLOBAL);
+
+	gives(call(), 3, "overridden");
+	close_handle(needs);
+	gives(call(), 1, "gone");
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 2 ? argv[2] : "";
@@ -191,6 +271,12 @@ int main(int argc, char **argv)
 		goes_at_the_end();
 	else if (!strcmp(what, "crowd"))
 		crowd();
+	else if (!strcmp(what, "sandbox"))
+		sandbox();
+	else if (!strcmp(what, "complete"))
+		complete();
+	else if (!strcmp(what, "dependency"))
+		dependency();
 	else
 		fail("what?");
 	puts("done");

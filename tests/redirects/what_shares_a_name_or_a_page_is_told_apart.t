@@ -1,7 +1,7 @@
 #!/bin/bash
 # Definitions of one name that replace each other, versions at one address, slots bound inside their own
-# object, pages that the program made writable, headers that patchelf moved, what goes during the undo,
-# and more libraries at once than is usual.
+# object, pages that the program made writable or the kernel refuses, headers that patchelf moved, what goes
+# during the undo or as a dependency, and more libraries at once than is usual.
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2016,SC2054,SC2206 # the loader's $ORIGIN; lists of words
 . "$(dirname "$0")/redirects.sh"
@@ -22,6 +22,10 @@ library moved "$source" -DNUMBER=1 -Wl,-z,noseparate-code "${now[@]}"
 ./move_headers moved.so moved && mv moved moved.so || bail "cannot move headers"
 library calls "$source" -DCALLS -DPAGES=1 "${now[@]}" "${beside[@]}" moved.so
 ./move_headers calls.so moved_calls.so || bail "cannot move headers"
+ld -shared --verbose | sed -n '/^===/,/^===/{//!p}' |
+	sed '/^  \.dynsym /d; s/^  \.data  .*/  .dynsym : { *(.dynsym) }\n&/' >rw.ld
+library rw "$source" -DNUMBER=1 -Wl,-T,rw.ld -Wl,-z,norelro
+library needs -x c /dev/null -x none "${beside[@]}" apart3.so
 mkdir crowd
 library crowd/one -x c /dev/null
 crowd=()
@@ -33,12 +37,14 @@ library crowd -x c /dev/null -x none -Wl,-rpath,'$ORIGIN:$ORIGIN/crowd' -Wl,--no
 program apart
 
 for policy in off safe never; do
-	for what in like inside versions page large moved; do
+	for what in like inside versions page large moved sandbox complete; do
 		POLICY=$policy run_host "$what.$policy" ./apart "$TMP" $what
 		well "$what, policy $policy" "$what.$policy" 'done'
 	done
 	POLICY=$policy LINGER_SETTINGS='override:*' run_host "crowd.$policy" ./apart "$TMP" crowd
 	well "300 libraries at once, policy $policy" "crowd.$policy" 'done'
+	POLICY=$policy LINGER_SETTINGS='override:*/apart3.so' run_host "needed.$policy" ./apart "$TMP" dependency
+	well "what overrides goes as a dependency, policy $policy" "needed.$policy" 'done'
 done
 POLICY=off run_host goes ./apart "$TMP" goes
 well "what goes during the undo" goes 'done'
