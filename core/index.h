@@ -26,7 +26,8 @@ enum lgr_mark {
 	LGR_MARK_REFUSED = 2, /* the kernel did not let it be written */
 	LGR_MARK_SINGLED = 4, /* of an object that gets something else than everybody */
 	LGR_MARK_FIXED = 8,   /* no binding that can be changed: COPY, TLS */
-	LGR_MARK_CODE = 16    /* in another segment that is not writable (DT_TEXTREL) */
+	LGR_MARK_CODE = 16,   /* in another segment that is not writable (DT_TEXTREL) */
+	LGR_MARK_LED = 32     /* a pass has led it to what the loader may have bound others to */
 };
 #define LGR_MARK_SHIFT 56
 

@@ -23,7 +23,10 @@ struct lgr_found {
 	uint32_t symbol;
 };
 
-/* What a reference of this object leads to. False: to nothing, or nobody knows (a field is missing). */
+/*
+ * What a reference of this object leads to. skip: an object that is left out; may be NULL. False: to nothing, or
+ * nobody knows (a field is missing).
+ */
 bool lgr_scope_find(const struct link_map *from, const struct link_map *skip,
 		    const struct lgr_wanted *wanted, struct lgr_found *ret);
 

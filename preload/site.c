@@ -228,6 +228,12 @@ static bool leads_there_as_well(const struct lgr_site *site, uintptr_t replaceme
 	return false;
 }
 
+bool lgr_site_led(const struct lgr_site *site, uint32_t i, uintptr_t value)
+{
+	return lgr_slot_is(site->name, i, LGR_MARK_LED) && !site->twin &&
+	       !leads_there_as_well(site, value);
+}
+
 /* Is this one of the addresses that the site has led to? Sets what else may have put it there. */
 bool lgr_site_leads(const struct lgr_site *site, uintptr_t value, bool *ret_doubtful)
 {
