@@ -137,14 +137,16 @@ const char *lgr_elf_version(const struct lgr_elf *elf, uint32_t symbol)
 	return name ? name : needed_version(elf, index);
 }
 
-static bool version_matches(const struct lgr_elf *elf, uint32_t i, const char *version)
+/* oldest: of several, what objects are bound to that were linked before there were versions (elf/dl-lookup.c). */
+static bool version_matches(const struct lgr_elf *elf, uint32_t i, const char *version, bool oldest)
 {
 	const char *has;
 
 	if (!elf->versions)
 		return true;
 	if (!version)
-		return !(elf->versions[i] & HIDDEN);
+		return oldest ? (elf->versions[i] & ~HIDDEN) <= FIRST
+			      : !(elf->versions[i] & HIDDEN);
 	has = lgr_elf_version(elf, i);
 	return has ? lgr_equal(has, version) : !(elf->versions[i] & HIDDEN);
 }
@@ -152,7 +154,8 @@ static bool version_matches(const struct lgr_elf *elf, uint32_t i, const char *v
 /* ---------------------------------------------------------------------------------------- lookups */
 
 /* Global, and defined, or an undefined function's entry in the program's PLT that stands for it. */
-static bool answers(const struct lgr_elf *elf, uint32_t i, const struct lgr_wanted *wanted)
+static bool answers(const struct lgr_elf *elf, uint32_t i, const struct lgr_wanted *wanted,
+		    bool oldest)
 {
 	const ElfW(Sym) *s = &elf->symbols[i];
 	unsigned bind = ELF64_ST_BIND(s->st_info), type = ELF64_ST_TYPE(s->st_info);
@@ -162,7 +165,7 @@ static bool answers(const struct lgr_elf *elf, uint32_t i, const struct lgr_want
 		return false;
 	return (bind == STB_GLOBAL || bind == STB_WEAK || bind == STB_GNU_UNIQUE) &&
 	       lgr_equal(elf->strings + s->st_name, wanted->name) &&
-	       version_matches(elf, i, wanted->version);
+	       version_matches(elf, i, wanted->version, oldest);
 }
 
 /* The hash section: nbuckets, index of the first hashed symbol, bloom words, bloom shift, bloom
@@ -193,7 +196,7 @@ static bool may_have(const struct lgr_elf *elf, uint32_t hash)
 	return word >> (hash % bits) & word >> ((hash >> h[3]) % bits) & 1;
 }
 
-static uint32_t find_gnu(const struct lgr_elf *elf, const struct lgr_wanted *wanted)
+static uint32_t find_gnu(const struct lgr_elf *elf, const struct lgr_wanted *wanted, bool oldest)
 {
 	struct gnu_table t = gnu_table(elf);
 	uint32_t i;
@@ -206,7 +209,7 @@ static uint32_t find_gnu(const struct lgr_elf *elf, const struct lgr_wanted *wan
 	for (;; i++) {
 		uint32_t h = t.chain[i - t.first];
 
-		if ((h | 1) == (wanted->hash | 1) && answers(elf, i, wanted))
+		if ((h | 1) == (wanted->hash | 1) && answers(elf, i, wanted, oldest))
 			return i;
 		if (h & 1)
 			return 0;
@@ -214,10 +217,10 @@ static uint32_t find_gnu(const struct lgr_elf *elf, const struct lgr_wanted *wan
 }
 
 /* Old objects have no GNU hash: every symbol is compared, since this is not a path that hurries. */
-static uint32_t find_sysv(const struct lgr_elf *elf, const struct lgr_wanted *wanted)
+static uint32_t find_sysv(const struct lgr_elf *elf, const struct lgr_wanted *wanted, bool oldest)
 {
 	for (uint32_t i = 1; i < elf->sysv_hash[1]; i++)
-		if (answers(elf, i, wanted))
+		if (answers(elf, i, wanted, oldest))
 			return i;
 	return 0;
 }
@@ -258,13 +261,22 @@ uint32_t lgr_elf_same_name(const struct lgr_elf *elf, uint32_t symbol, uint32_t 
 	return 0;
 }
 
+static uint32_t find(const struct lgr_elf *elf, const struct lgr_wanted *wanted, bool oldest)
+{
+	if (elf->gnu_hash)
+		return find_gnu(elf, wanted, oldest);
+	return elf->sysv_hash ? find_sysv(elf, wanted, oldest) : 0;
+}
+
 uint32_t lgr_elf_lookup(const struct lgr_elf *elf, const struct lgr_wanted *wanted)
 {
+	uint32_t i = 0;
+
 	if (!elf->symbols || !elf->strings)
 		return 0;
-	if (elf->gnu_hash)
-		return find_gnu(elf, wanted);
-	return elf->sysv_hash ? find_sysv(elf, wanted) : 0;
+	if (wanted->reference && !wanted->version && elf->versions)
+		i = find(elf, wanted, true);
+	return i ? i : find(elf, wanted, false);
 }
 
 const ElfW(Sym) *lgr_elf_find(const struct lgr_elf *elf, const char *name)

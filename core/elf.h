@@ -44,6 +44,7 @@ struct lgr_wanted {
 	const char *version; /* NULL: the default one */
 	uint32_t hash;	     /* lgr_elf_hash(name) */
 	bool address;	     /* an address taken, not a call: a program's own PLT entry will do */
+	bool reference; /* of an object, not of dlsym: without a version, the oldest one, if there is */
 };
 uint32_t lgr_elf_hash(const char *name);
 

@@ -204,6 +204,7 @@ bool lgr_site_binds(const struct lgr_site *site, uint32_t i)
 		.version = lgr_elf_version(&indexed->elf, indexed->slot[name->owner[i].nth].symbol),
 		.hash = name->hash,
 		.address = name->owner[i].kind != LGR_SLOT_JUMP,
+		.reference = true,
 	};
 	struct lgr_found found;
 

@@ -48,6 +48,34 @@ static void replaced_by_its_like(void)
 	}
 }
 
+/* Both definitions are in the global scope by the time of the undo; the caller was there before the second. */
+static void led_to_its_like(void)
+{
+	function *call = function_of(open_library("calls1.so", RTLD_NOW), "apart_call");
+	void *other = open_library("apart2.so", RTLD_NOW | RTLD_GLOBAL);
+	const void *definition = symbol(open_library("apart1.so", RTLD_NOW), "t_apart");
+	linger_redirect *made;
+
+	before = picture_take();
+	made = redirect(&(struct linger_change){ .symbol = "t_apart",
+						 .provider = definition,
+						 .replacement = symbol(other, "t_apart") });
+	gives(call(), 2, "redirected");
+	restore(made);
+	picture_compare(&before, "the end");
+}
+
+/* Bound without a version, at the first call, to the oldest one. */
+static void without_version(void)
+{
+	void *library = open_library("unversioned.so", RTLD_LAZY);
+	function *own = function_of(library, "apart_more");
+	linger_redirect *made = redirect_to("t_apart@T_1", own);
+
+	gives(own(), 1001, "a replacement that calls what it replaces");
+	restore(made);
+}
+
 /* Bound to its own definition before there was another one in the global scope: no slot that waits. */
 static void bound_inside(void)
 {
@@ -257,6 +285,10 @@ int main(int argc, char **argv)
 	replacer = open_library("replaces.so", RTLD_NOW);
 	if (!strcmp(what, "like"))
 		replaced_by_its_like();
+	else if (!strcmp(what, "led"))
+		led_to_its_like();
+	else if (!strcmp(what, "unversioned"))
+		without_version();
 	else if (!strcmp(what, "inside"))
 		bound_inside();
 	else if (!strcmp(what, "versions"))

@@ -16,7 +16,14 @@ int old_apart(void)
 {
 	return VERSIONED;
 }
+#ifdef NEWER
+int new_apart(void)
+{
+	return NEWER;
+}
+#else
 int new_apart(void) __attribute__((alias("old_apart")));
+#endif
 __asm__(".symver old_apart, t_apart@T_1");
 __asm__(".symver new_apart, t_apart@@T_2");
 #elif defined(OLD)
@@ -34,6 +41,13 @@ const struct {
 int apart_call(void)
 {
 	return t_apart();
+}
+#endif
+
+#ifdef REPLACES_ITS_OWN
+int apart_more(void)
+{
+	return 1000 + t_apart();
 }
 #endif
 

@@ -16,6 +16,10 @@ echo 'T_1 {}; T_2 {} T_1;' >apart.map
 library versioned "$source" -DVERSIONED=1 -Wl,--version-script=apart.map "${now[@]}"
 library old "$source" -DCALLS -DPAGES=1 -DOLD "${now[@]}" "${beside[@]}" versioned.so
 library new "$source" -DCALLS -DPAGES=1 "${now[@]}" "${beside[@]}" versioned.so
+library many_versions "$source" -DVERSIONED=1 -DNEWER=2 -Wl,--version-script=apart.map
+mkdir without
+library without/many_versions "$source" -DNUMBER=0
+library unversioned "$source" -DREPLACES_ITS_OWN -Wl,-z,lazy "${beside[@]}" without/many_versions.so
 library replaces "$source" -DREPLACES "${now[@]}"
 program move_headers
 library moved "$source" -DNUMBER=1 -Wl,-z,noseparate-code "${now[@]}"
@@ -37,7 +41,7 @@ library crowd -x c /dev/null -x none -Wl,-rpath,'$ORIGIN:$ORIGIN/crowd' -Wl,--no
 program apart
 
 for policy in off safe never; do
-	for what in like inside versions page large moved sandbox complete; do
+	for what in like led inside versions unversioned page large moved sandbox complete; do
 		POLICY=$policy run_host "$what.$policy" ./apart "$TMP" $what
 		well "$what, policy $policy" "$what.$policy" 'done'
 	done
