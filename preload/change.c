@@ -70,7 +70,7 @@ static int check_complete(const struct linger_redirect *r, bool tried, struct lg
 		if (is_out_of_reach(tie, tried)) {
 			lgr_text_add(why, tie->site->name->text);
 			lgr_text_add(why, " has bindings out of reach, inside ");
-			lgr_text_add(why, lgr_path_of(tie->site->object));
+			lgr_text_add(why, lgr_redirect_path(tie->site->object));
 			return -EXDEV;
 		}
 	return 0;

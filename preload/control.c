@@ -236,7 +236,8 @@ static size_t list(void)
 			listed[n].given = r->given;
 			put_name(r, listed[n].name, sizeof(listed[n].name));
 			lgr_text_init(&t, listed[n].library, sizeof(listed[n].library));
-			lgr_text_add(&t, r->module.object ? lgr_path_of(r->module.object) : "");
+			lgr_text_add(&t,
+				     r->module.object ? lgr_redirect_path(r->module.object) : "");
 			n++;
 		}
 		lgr_unlock(&lgr_lock_registry);

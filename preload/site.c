@@ -11,6 +11,7 @@
 #include "registry.h"
 #include "resolver.h"
 #include "scope.h"
+#include "sys.h"
 #include "text.h"
 
 void lgr_site_single_out(struct lgr_object *object, bool on)
@@ -116,6 +117,20 @@ bool lgr_redirect_owns(const struct linger_redirect *r, const struct lgr_object 
 	return false;
 }
 
+/* Without a log the registry has no path of the program (lgr_log_exe), and a filter would never fit it. */
+const char *lgr_redirect_path(const struct lgr_object *object)
+{
+	static char program[4096] LGR_BIG;
+	const char *path = lgr_path_of(object);
+
+	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
+	if (*path || !lgr_is(object, LGR_FL_MAIN))
+		return path;
+	if (!*program)
+		lgr_sys_readlink("/proc/self/exe", program, sizeof(program));
+	return program;
+}
+
 bool lgr_redirect_means(const struct linger_redirect *r, const struct lgr_object *owner)
 {
 	bool fits = true;
@@ -123,7 +138,7 @@ bool lgr_redirect_means(const struct linger_redirect *r, const struct lgr_object
 	if (r->caller.object)
 		fits = is(&r->caller, owner);
 	else if (r->callers)
-		fits = lgr_glob(r->callers, lgr_path_of(owner));
+		fits = lgr_glob(r->callers, lgr_redirect_path(owner));
 	return fits != !!(r->flags & LINGER_ALL_BUT);
 }
 

@@ -97,6 +97,9 @@ uintptr_t lgr_site_target(const struct lgr_site *site, const struct lgr_object *
 
 bool lgr_redirect_filters(const struct linger_redirect *r); /* it is not for everybody */
 
+/* The object's path, the program's too, which takes a system call once. Guard: lgr_lock_registry. */
+const char *lgr_redirect_path(const struct lgr_object *object);
+
 /* Is the object meant by the redirect's filter? Does it belong to the replacement? */
 bool lgr_redirect_means(const struct linger_redirect *r, const struct lgr_object *owner);
 bool lgr_redirect_owns(const struct linger_redirect *r, const struct lgr_object *owner);

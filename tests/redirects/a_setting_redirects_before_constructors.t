@@ -23,6 +23,12 @@ for how in lazy now; do
 		'library 100 program 100 main 100 other 200 opened 100'
 	settings "redirect:t_answer=$TMP/rep.so#r_answer;in=*/constructs.so" "$TMP/opened.so"
 	well "$how: in one library" out 'library 100 program 1 main 1 other 10 opened 1'
+	# A log has the program's path; without one it must be found all the same.
+	settings "redirect:t_answer=$TMP/rep.so#r_answer;in=$TMP/asks"
+	well "$how: in the program" out 'library 1 program 100 main 100 other 10'
+	is "$how: in the program, without a log" \
+		"$(LINGER="redirect:t_answer=$TMP/rep.so#r_answer;in=$TMP/asks" LD_PRELOAD=$SHIM timeout 60 ./asks)" \
+		'library 1 program 100 main 100 other 10'
 	settings "redirect:t_answer=$TMP/rep.so#r_by_name"
 	well "$how: a replacement that calls what it replaces" out 'library 1001 program 1001 main 1001 other 10'
 	mkdir -p 'odd,;dir'
