@@ -36,14 +36,28 @@ bool lgr_is_live(const struct lgr_object *object)
 
 /* ------------------------------------------------------------------------- what is to be replaced */
 
+/* Has the program its own copy of that, under whatever name? Who uses environ has one of __environ. */
+static bool is_copied(const struct lgr_elf *elf, const ElfW(Sym) *s)
+{
+	const struct lgr_name *known;
+
+	if (ELF64_ST_TYPE(s->st_info) == STT_FUNC || ELF64_ST_TYPE(s->st_info) == STT_GNU_IFUNC)
+		return false;
+	for (uint32_t i = 0; (i = lgr_elf_at(elf, lgr_elf_address(elf, s), i));) {
+		known = lgr_index_find(elf->strings + elf->symbols[i].st_name);
+		if (known && known->copies)
+			return true;
+	}
+	return false;
+}
+
 /* A definition that may be redirected. Returns 0 or why not. */
-static int check_symbol(const struct linger_redirect *r, const struct lgr_object *object,
-			const struct lgr_elf *elf, uint32_t symbol, struct lgr_text *why)
+static int check_symbol(const struct lgr_object *object, const struct lgr_elf *elf, uint32_t symbol,
+			struct lgr_text *why)
 {
 	const ElfW(Sym) *s = &elf->symbols[symbol];
 	const char *name = elf->strings + s->st_name, *problem = NULL;
 	const struct lgr_indexed *indexed = lgr_indexed_of(object);
-	const struct lgr_name *known = r->name ? r->name : lgr_index_find(name);
 	bool alone = (indexed && indexed->untouchable) ||
 		     (object->map == (uintptr_t)lgr_libc.self && lgr_real_is_needed(name));
 
@@ -51,10 +65,9 @@ static int check_symbol(const struct linger_redirect *r, const struct lgr_object
 		problem = " cannot be redirected: it is defined by ";
 	else if (ELF64_ST_TYPE(s->st_info) == STT_TLS)
 		problem = " is thread-local: each thread has its own, so it has no address";
-	else if (known && known->copies)
-		problem = " is data that the program has its own copy of (a COPY relocation); only "
-			  "its "
-			  "code could be rebuilt";
+	else if (is_copied(elf, s))
+		problem = " is data that the program has its own copy of (a COPY relocation), "
+			  "which its code uses directly";
 	if (!problem)
 		return 0;
 	lgr_text_add(why, name);
@@ -215,7 +228,7 @@ int lgr_tie_by_name(struct linger_redirect *r, struct lgr_text *why)
 		return -ENOENT;
 	}
 	elf = lgr_loaded_elf(object, &room);
-	error = check_symbol(r, object, elf, symbol, why);
+	error = check_symbol(object, elf, symbol, why);
 	if (error)
 		return error;
 	return tie_all(r, object, elf, symbol) ? 0 : no_memory(why);
@@ -262,7 +275,7 @@ int lgr_tie_by_address(struct linger_redirect *r, struct lgr_text *why)
 		return error;
 	}
 	for (uint32_t i = 0; (i = next_at(object, elf, r->address, i));) {
-		error = check_symbol(r, object, elf, i, why);
+		error = check_symbol(object, elf, i, why);
 		if (error)
 			return error;
 		if (!tie_to(r, object, elf, i))
@@ -283,7 +296,7 @@ void lgr_tie_to_new(struct linger_redirect *r, struct lgr_object *object)
 		return;
 	lgr_text_init(&why, buffer, sizeof(buffer));
 	if (!lgr_redirect_index() ||
-	    check_symbol(r, object, lgr_loaded_elf(object, &room), symbol, &why) ||
+	    check_symbol(object, lgr_loaded_elf(object, &room), symbol, &why) ||
 	    !tie_all(r, object, lgr_loaded_elf(object, &room), symbol)) {
 		lgr_registry_refuse(object, LGR_RSN_E_REDIRECT);
 		return;

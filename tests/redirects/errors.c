@@ -114,6 +114,8 @@ static void each_error(void)
 		(struct linger_change){ .symbol = "t_thread", .replacement = f });
 	refused("copied data", -EOPNOTSUPP,
 		(struct linger_change){ .symbol = "t_data", .replacement = &failures });
+	refused("under another name", -EOPNOTSUPP,
+		(struct linger_change){ .symbol = "t_same_data", .replacement = &failures });
 	refused("ld.so", -EOPNOTSUPP,
 		(struct linger_change){ .symbol = "__tls_get_addr", .replacement = f });
 	if (vdso) {

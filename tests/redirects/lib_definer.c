@@ -11,10 +11,11 @@ int t_other(void);
 int t_third(void);
 int t_taken(void);
 int t_chosen(void);
-extern int t_data;
+extern int t_data, t_same_data;
 extern __thread int t_thread;
 
 int t_data = 7;
+extern int t_same_data __attribute__((alias("t_data")));
 __thread int t_thread = 8;
 
 int t_answer(void)
