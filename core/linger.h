@@ -76,6 +76,18 @@ static inline int linger_query(const void *address, struct linger_info *ret)
 
 /* --------------------------------------------------------------------- loading and unloading */
 
+/* Copies the text, cut to errlen bytes with the NUL, if there is a buffer. */
+static inline void linger_tell_(const char *text, char *err, size_t errlen)
+{
+	size_t n = 0;
+
+	if (!err || !errlen)
+		return;
+	for (; text && n + 1 < errlen && text[n]; n++)
+		err[n] = text[n];
+	err[n] = '\0';
+}
+
 /* What linger_load gives; a handle of dlopen(3), to be seen as nothing but itself. */
 typedef struct linger_lib linger_lib;
 
@@ -92,17 +104,12 @@ static inline int linger_load(const char *path, int flags, linger_lib **ret, cha
 			      size_t errlen)
 {
 	void *handle = dlopen(path, flags);
-	const char *text = handle ? NULL : dlerror();
-	size_t n = 0;
 
 	if (handle) {
 		*ret = (linger_lib *)handle;
 		return 0;
 	}
-	for (; err && text && n + 1 < errlen && text[n]; n++)
-		err[n] = text[n];
-	if (err && errlen)
-		err[n] = '\0';
+	linger_tell_(dlerror(), err, errlen);
 	return -ELIBACC;
 }
 
@@ -381,7 +388,10 @@ extern int linger_previous_(const linger_redirect *redirect, void **ret) LINGER_
 static inline int linger_redirect_all(const struct linger_change *changes, size_t n,
 				      linger_redirect **ret, char *err, size_t errlen)
 {
-	return linger_redirect_ ? linger_redirect_(changes, n, ret, err, errlen) : -ENOSYS;
+	if (linger_redirect_)
+		return linger_redirect_(changes, n, ret, err, errlen);
+	linger_tell_("linger is absent or switched off", err, errlen);
+	return -ENOSYS;
 }
 
 /* linger_redirect_one - one change, as linger_redirect_all. */

@@ -269,8 +269,10 @@ EXPORT int linger_redirect_(const struct linger_change *changes, size_t n, linge
 	bool lazy = false;
 	int error = -ENOMEM;
 
-	if (!lgr_on())
+	if (!lgr_on()) {
+		tell(err, errlen, "linger is absent or switched off");
 		return -ENOSYS;
+	}
 	lgr_text_init(&why, buffer, sizeof(buffer));
 	if (!enter()) {
 		tell(err, errlen, "the loader cannot be waited for here");

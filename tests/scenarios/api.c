@@ -285,6 +285,21 @@ APART void first_part(const char *path)
 	unloads(lib, path);
 }
 
+/* The text is there on every failure: a caller prints it. */
+static void refused_redirect(void)
+{
+	struct linger_change change;
+	linger_redirect *redirect;
+	char text[100] = "untouched";
+
+	memset(&change, 0, sizeof(change));
+	change.symbol = "api_nobody";
+	change.replacement = text;
+	say("redirect nobody's", linger_redirect_one(&change, &redirect, text, sizeof(text)));
+	printf("and why: %s\n", text);
+	say("redirect, no text wanted", linger_redirect_one(&change, &redirect, NULL, 0));
+}
+
 int main(int argc, char **argv)
 {
 	int here = 0, r;
@@ -306,5 +321,6 @@ int main(int argc, char **argv)
 	say("gone", linger_host_gone(rt));
 	say("gone again", linger_host_gone(rt));
 	say("reap without a host", linger_reap(NULL));
+	refused_redirect();
 	return 0;
 }

@@ -83,6 +83,9 @@ epoch, nothing kept: NULL
 gone: 0
 gone again: 0 | -EINVAL
 reap without a host: 0
+redirect nobody's: -ENOSYS | -ENOENT
+and why: linger is absent or switched off | api_nobody is defined by no loaded object
+redirect, no text wanted: -ENOSYS | -ENOENT
 status 0
 TABLE
 absent=$(sed '/: \. |/d; s/ | .*//' table)
