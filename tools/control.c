@@ -100,7 +100,9 @@ static int give_up(const struct asking *a)
 {
 	lgr_say(a->who,
 		"process %d has not come to it: it made no dlopen or dlclose, and no thread of it "
-		"waited in a system call; --wait gives it more time",
+		"could be interrupted in a system call that waits; --wait gives it more time, but "
+		"not "
+		"where there is a handler for SIGURG or a small alternate signal stack",
 		(int)a->proc.pid);
 	return LGR_EXIT_FAILED;
 }
