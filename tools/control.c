@@ -100,9 +100,9 @@ static int give_up(const struct asking *a)
 {
 	lgr_say(a->who,
 		"process %d has not come to it: it made no dlopen or dlclose, and no thread of it "
-		"could be interrupted in a system call that waits; --wait gives it more time, but "
-		"not "
-		"where there is a handler for SIGURG or a small alternate signal stack",
+		"could be interrupted in a system call that waits (a handler for SIGURG and a "
+		"small "
+		"alternate signal stack prevent that); --wait gives it more time",
 		(int)a->proc.pid);
 	return LGR_EXIT_FAILED;
 }

@@ -80,6 +80,15 @@ is "it looked before the request was sent" "$(strace -qq -o /dev/null -e trace=s
 "$LINGER_CMD" restore --wait 20 "$PID" all
 ended
 
+# The request is in the socket when the process goes on, before that of the list.
+begin out "$(host is_commanded)" waits
+kill -STOP "$PID"
+like "it is stopped" "$(command_of redirect --wait 0.3 "$PID" "$replaced")" 'has not come to it'
+kill -CONT "$PID"
+is "what was given up is not carried out later" "$(command_of redirects --json "$PID")" ''
+kill "$PID"
+ended
+
 # ------------------------------------------------------------------------------ in the middle of malloc
 # A library that is loaded already costs no memory: each time another one.
 copies 20 commands >copied
