@@ -237,6 +237,15 @@ static bool add_one(void *arg, const struct lgr_slot *slot)
 	return true;
 }
 
+static void each_slot(const struct lgr_loaded *image, lgr_slot_visit *visit, void *arg)
+{
+	if (image->untouchable || image->no_slots)
+		return;
+	lgr_elf_slots(&image->elf, LGR_SLOTS_ALL, visit, arg);
+	for (uint32_t i = 0; i < image->copies && visit(arg, &image->copied[i]);)
+		i++;
+}
+
 static size_t size_of_indexed(uint32_t n)
 {
 	return sizeof(struct lgr_indexed) + n * sizeof(((struct lgr_indexed *)NULL)->slot[0]);
@@ -245,13 +254,12 @@ static size_t size_of_indexed(uint32_t n)
 bool lgr_index_add(struct lgr_object *object, const struct lgr_loaded *image)
 {
 	struct adding a = { .image = image, .owner = object->slot };
-	const unsigned kinds = image->untouchable || image->no_slots ? 0 : LGR_SLOTS_ALL;
 	uint32_t n = 0;
 
 	lgr_debug_assert(lgr_lock_held(&lgr_lock_registry));
 	if (object->slots)
 		return true;
-	lgr_elf_slots(&image->elf, kinds, count_one, &n);
+	each_slot(image, count_one, &n);
 	a.indexed = lgr_arena_alloc(size_of_indexed(n));
 	if (!a.indexed)
 		return false;
@@ -261,7 +269,7 @@ bool lgr_index_add(struct lgr_object *object, const struct lgr_loaded *image)
 	lgr_elf_relro(image->elf.load, image->headers, image->header_count, &a.indexed->relro_lo,
 		      &a.indexed->relro_hi);
 	object->slots = (uint64_t)(uintptr_t)a.indexed;
-	lgr_elf_slots(&image->elf, kinds, add_one, &a);
+	each_slot(image, add_one, &a);
 	if (a.failed)
 		lgr_index_remove(object);
 	return !a.failed;

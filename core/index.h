@@ -105,6 +105,9 @@ struct lgr_loaded {
 	size_t header_count;
 	bool untouchable; /* nothing is to be changed of what it binds, or defines */
 	bool no_slots;	  /* nothing of what it binds */
+
+	struct lgr_slot *copied; /* more slots, of no relocation of its own */
+	uint32_t copies, copied_room;
 };
 
 /* Takes in the object and its slots. False: there is no memory, and nothing is taken in. */

@@ -315,7 +315,7 @@ static inline int linger_vouch(linger_rt *rt, const void *lo, const void *hi, in
 
 /*
  * A redirect leads every binding of a definition (GOT entries, function pointers and vtables that the
- * loader filled in, dlsym, what is loaded later) to a replacement, until it is restored. Of several on
+ * loader filled in or copied, dlsym, what is loaded later) to a replacement, until it is restored. Of several on
  * one definition the newest wins; each knows its previous; they are restored in any order. A redirected
  * call costs what a call through the PLT costs.
  *

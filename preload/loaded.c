@@ -6,6 +6,7 @@
  */
 #include "loaded.h"
 
+#include "copied.h"
 #include "probe.h"
 #include "real.h"
 #include "registry.h"
@@ -107,6 +108,8 @@ void lgr_loaded_of(const struct lgr_object *object, struct lgr_loaded *ret)
 	if (elf != &ret->elf)
 		ret->elf = *elf;
 	ret->untouchable = ret->no_slots = false;
+	ret->copied = NULL;
+	ret->copies = ret->copied_room = 0;
 	ret->header_count = 0;
 	if (lgr_is(object, LGR_FL_MAIN))
 		ret->headers = lgr_loaded_program(&ret->header_count);
@@ -118,6 +121,7 @@ void lgr_loaded_of(const struct lgr_object *object, struct lgr_loaded *ret)
 bool lgr_loaded_index(struct lgr_object *object)
 {
 	struct lgr_loaded image;
+	bool done;
 
 	if (lgr_indexed_of(object))
 		return true;
@@ -125,5 +129,8 @@ bool lgr_loaded_index(struct lgr_object *object)
 	/* Without headers nobody knows what is read-only, or code. */
 	image.untouchable = !image.headers || is_untouchable(object, &image.elf);
 	image.no_slots = lgr_map_of(object) == lgr_libc.self;
-	return lgr_index_add(object, &image);
+	done = !lgr_is(object, LGR_FL_MAIN) || lgr_copied_find(&image);
+	done = done && lgr_index_add(object, &image);
+	lgr_copied_done(&image);
+	return done;
 }
