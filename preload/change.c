@@ -25,7 +25,7 @@
 static bool enter(void)
 {
 	lgr_fields_probe();
-	lgr_loads_find_lock();
+	lgr_loads_seek_lock();
 	if (!lgr_keep_enter())
 		return false;
 	if (lgr_lock(&lgr_lock_registry))

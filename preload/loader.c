@@ -14,6 +14,7 @@
 #include "text.h"
 
 #define STEP 8u	       /* a mutex stands at a multiple of it */
+#define SEEK_MOST 100u /* looks for the second lock, while others have it each time */
 #define CANDIDATES 64u /* recursive mutexes, and what looks like one: 9 places in 2.36 */
 
 static pthread_mutex_t *list_lock;
@@ -117,12 +118,13 @@ static bool is_taken_by_dladdr(pthread_mutex_t *m)
 	return taken;
 }
 
+static _Atomic bool not_found; /* and never will be */
+
 void lgr_loads_find_lock(void)
 {
-	static _Atomic bool failed;
 	pthread_mutex_t *m = list_lock ? list_lock - 1 : NULL;
 
-	if (lgr_likely(atomic_load_explicit(&loads_lock, memory_order_relaxed)) || failed)
+	if (lgr_likely(atomic_load_explicit(&loads_lock, memory_order_relaxed)) || not_found)
 		return;
 #ifdef LGR_FORGET
 	if (lgr_equal(LGR_FORGET, "dl_load_lock"))
@@ -131,15 +133,28 @@ void lgr_loads_find_lock(void)
 	if (m && m->__data.__kind == PTHREAD_MUTEX_RECURSIVE) {
 		if (lgr_libc.trylock(m) != 0)
 			return; /* somebody has it */
-		failed = !is_taken_by_dladdr(m);
+		not_found = !is_taken_by_dladdr(m);
 		lgr_libc.unlock(m);
 	} else {
-		failed = true;
+		not_found = true;
 	}
-	if (failed)
+	if (not_found)
 		lgr_log_error(LGR_RSN_E_FIELDS, "dl_load_lock");
 	else
 		atomic_store_explicit(&loads_lock, m, memory_order_relaxed);
+}
+
+void lgr_loads_seek_lock(void)
+{
+	Dl_info info;
+
+	lgr_loads_find_lock();
+	for (unsigned i = 0; i < SEEK_MOST && !not_found &&
+			     !atomic_load_explicit(&loads_lock, memory_order_relaxed);
+	     i++) {
+		lgr_libc.dladdr(&list_lock, &info);
+		lgr_loads_find_lock();
+	}
 }
 
 uint32_t lgr_loads_lock(void)

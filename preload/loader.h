@@ -35,6 +35,12 @@ void lgr_loader_unlock(void);
  */
 void lgr_loads_find_lock(void);
 
+/*
+ * The same for who may wait: behind a dladdr the lock is mostly free. Where other threads load and unload all
+ * the time it may still not be found, and the next call tries again.
+ */
+void lgr_loads_seek_lock(void);
+
 /* Waits for it. Returns how often this thread has it then: 1 outside of any load; 0: not known. */
 uint32_t lgr_loads_lock(void);
 uint32_t lgr_loads_try(void); /* the same without waiting; also 0: another thread has it */

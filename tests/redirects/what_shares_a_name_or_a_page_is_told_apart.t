@@ -23,7 +23,8 @@ library unversioned "$source" -DREPLACES_ITS_OWN -Wl,-z,lazy "${beside[@]}" with
 library replaces "$source" -DREPLACES "${now[@]}"
 program move_headers
 library moved "$source" -DNUMBER=1 -Wl,-z,noseparate-code "${now[@]}"
-./move_headers moved.so moved && mv moved moved.so || bail "cannot move headers"
+./move_headers moved.so moved || bail "cannot move headers"
+mv moved moved.so
 library calls "$source" -DCALLS -DPAGES=1 "${now[@]}" "${beside[@]}" moved.so
 ./move_headers calls.so moved_calls.so || bail "cannot move headers"
 ld -shared --verbose | sed -n '/^===/,/^===/{//!p}' |
