@@ -1,11 +1,12 @@
 /*
  * door.c - the entry of a function that was compiled to be redirected there. See door.h.
  *
- * Owns nothing.
+ * Owns: the doors. Guard: lgr_lock_registry.
  * SPDX-License-Identifier: MIT
  */
 #include "door.h"
 
+#include "arena.h"
 #include "pages.h"
 #include "real.h"
 #include "stop.h"
@@ -67,7 +68,7 @@ static bool is_code_before(uintptr_t function)
 	       lgr_word_id(lgr_pages_find(function - FAR)) == lgr_word_id(lgr_pages_find(function));
 }
 
-bool lgr_door_find(uintptr_t function, struct lgr_door *ret)
+static bool find(uintptr_t function, struct lgr_door *ret)
 {
 	const uint8_t *p = (const uint8_t *)function;
 	struct lgr_door door = { .function = function, .at = function };
@@ -203,7 +204,7 @@ bool lgr_door_set(struct lgr_door *door, uintptr_t target)
 #else
 
 /* Elsewhere linger does not know how. */
-bool lgr_door_find(uintptr_t function, struct lgr_door *ret)
+static bool find(uintptr_t function, struct lgr_door *ret)
 {
 	return false;
 }
@@ -219,3 +220,32 @@ bool lgr_door_set(struct lgr_door *door, uintptr_t target)
 }
 
 #endif
+
+static struct lgr_door *doors;
+
+struct lgr_door *lgr_door_of(uintptr_t function)
+{
+	struct lgr_door *door = doors, found;
+
+	while (door && door->function != function)
+		door = door->next;
+	if (door || !find(function, &found))
+		return door;
+	door = lgr_arena_alloc(sizeof(*door));
+	if (!door)
+		return NULL;
+	*door = found;
+	door->next = doors;
+	doors = door;
+	return door;
+}
+
+void lgr_door_free(struct lgr_door *door)
+{
+	struct lgr_door **at = &doors;
+
+	while (*at != door)
+		at = &(*at)->next;
+	*at = door->next;
+	lgr_arena_free(door, sizeof(*door));
+}

@@ -20,7 +20,9 @@
 #define LGR_DOOR_JUMP 14 /* bytes of the longest jump */
 
 struct lgr_door {
-	uintptr_t function;    /* 0: there is none */
+	struct lgr_door *next;
+	struct lgr_site *sites; /* the names of the function that lead here (site.h) */
+	uintptr_t function;
 	uintptr_t at;	       /* the first nop behind the function's beginning */
 	uint32_t nops, before; /* bytes of them there, and before the function */
 	uintptr_t beyond;      /* where the function goes on: it can be called there */
@@ -28,8 +30,12 @@ struct lgr_door {
 	uint8_t was[LGR_DOOR_JUMP], was_before[LGR_DOOR_JUMP];
 };
 
-/* Looks at the function's entry. False: there are no nops, or not enough for a jump of any kind. */
-bool lgr_door_find(uintptr_t function, struct lgr_door *ret);
+/*
+ * The one door that the function has, whatever its names. NULL: there are no nops, or not enough for a jump of any
+ * kind, or there is no memory. lgr_door_free when no site has it any more, and its target is 0 or its code gone.
+ */
+struct lgr_door *lgr_door_of(uintptr_t function);
+void lgr_door_free(struct lgr_door *door);
 
 /* Can a jump there reach target? */
 bool lgr_door_reaches(const struct lgr_door *door, uintptr_t target);

@@ -337,9 +337,9 @@ static int open_definitions(void)
 		if (!get_stub(site))
 			return -ENOMEM;
 		pass.refused = site;
-		if (door && !lgr_door_reaches(&site->door, lgr_site_common(site)))
+		if (door && !(site->door && lgr_door_reaches(site->door, lgr_site_common(site))))
 			return -EOPNOTSUPP;
-		site->original = door ? site->door.beyond : site->address;
+		site->original = door ? site->door->beyond : site->address;
 	}
 	if (!begin(n + 16))
 		return -ENOMEM;
@@ -376,8 +376,7 @@ static int set_doors(void)
 	int r = 0;
 
 	for (struct lgr_site *site = pass.changed; site; site = site->changed)
-		if (site->door.function &&
-		    !lgr_door_set(&site->door, lgr_site_wants_door(site) ? site->bound : 0))
+		if (site->door && !lgr_door_set(site->door, lgr_door_target(site->door)))
 			r = -EBUSY;
 	return r;
 }

@@ -251,7 +251,7 @@ static int check_doors(const struct linger_redirect *r, struct lgr_text *why)
 	if (!(r->flags & LINGER_AT_ENTRY))
 		return 0;
 	for (const struct lgr_tie *tie = r->ties; tie; tie = tie->next)
-		if (!lgr_door_reaches(&tie->site->door, r->replacement)) {
+		if (!tie->site->door || !lgr_door_reaches(tie->site->door, r->replacement)) {
 			lgr_text_add(why, tie->site->name->text);
 			lgr_text_add(why,
 				     " has no nops at its entry that a jump to the replacement "

@@ -87,6 +87,30 @@ struct lgr_site *lgr_site_get(struct lgr_object *object, struct lgr_name *name, 
 	return site;
 }
 
+void lgr_site_find_door(struct lgr_site *site)
+{
+	if (site->door)
+		return;
+	site->door = lgr_door_of(site->address);
+	if (!site->door)
+		return;
+	site->beside = site->door->sites;
+	site->door->sites = site;
+}
+
+static void leave_door(struct lgr_site *site)
+{
+	struct lgr_site **at = site->door ? &site->door->sites : NULL;
+
+	if (!at)
+		return;
+	while (*at != site)
+		at = &(*at)->beside;
+	*at = site->beside;
+	if (!site->door->sites)
+		lgr_door_free(site->door);
+}
+
 void lgr_site_put(struct lgr_site *site)
 {
 	struct lgr_site **at = &site->name->sites;
@@ -96,6 +120,7 @@ void lgr_site_put(struct lgr_site *site)
 	while (*at != site)
 		at = &(*at)->next;
 	*at = site->next;
+	leave_door(site);
 	lgr_indexed_of(site->object)->sites--;
 	lgr_resolver_put(site->stub);
 	lgr_index_drop(site->name);
@@ -148,12 +173,19 @@ bool lgr_redirect_filters(const struct linger_redirect *r)
 }
 
 /* What everybody gets: the newest redirect without a filter. */
-uintptr_t lgr_site_common(const struct lgr_site *site)
+static const struct linger_redirect *newest_of(const struct lgr_site *site)
 {
 	for (const struct lgr_tie *tie = site->ties; tie; tie = tie->older)
 		if (!tie->gone && !lgr_redirect_filters(tie->redirect))
-			return tie->redirect->replacement;
-	return site->address;
+			return tie->redirect;
+	return NULL;
+}
+
+uintptr_t lgr_site_common(const struct lgr_site *site)
+{
+	const struct linger_redirect *r = newest_of(site);
+
+	return r ? r->replacement : site->address;
 }
 
 /*
@@ -187,6 +219,18 @@ bool lgr_site_wants_door(const struct lgr_site *site)
 		if (!tie->gone && (tie->redirect->flags & LINGER_AT_ENTRY))
 			return true;
 	return false;
+}
+
+uintptr_t lgr_door_target(const struct lgr_door *door)
+{
+	const struct linger_redirect *newest = NULL, *r;
+
+	for (const struct lgr_site *site = door->sites; site; site = site->beside) {
+		r = lgr_site_wants_door(site) ? newest_of(site) : NULL;
+		if (r && (!newest || r->number > newest->number))
+			newest = r;
+	}
+	return newest ? newest->replacement : 0;
 }
 
 /* ----------------------------------------------------------------------------------------- slots */
@@ -258,7 +302,7 @@ bool lgr_site_leads(const struct lgr_site *site, uintptr_t value, bool *ret_doub
 		*ret_doubtful = site->twin || leads_there_as_well(site, value);
 		return true;
 	}
-	if (site->door.beyond && value == site->door.beyond)
+	if (site->door && value == site->door->beyond)
 		return true;
 	for (const struct lgr_tie *tie = site->ties; tie; tie = tie->older) {
 		if (value != tie->redirect->replacement)

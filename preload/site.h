@@ -40,7 +40,8 @@ struct lgr_site {
 	uintptr_t bound;  /* what the loader binds to it now */
 	uintptr_t before; /* and did until the last pass */
 
-	struct lgr_door door;
+	struct lgr_door *door;	 /* NULL: nobody has asked for it, or there is none */
+	struct lgr_site *beside; /* another name that leads to the same door */
 
 	struct lgr_tie *ties; /* the newest first */
 	bool twin;	      /* another version of the name has the same address */
@@ -111,6 +112,10 @@ void lgr_site_single_out(struct lgr_object *object, bool on);
 uintptr_t lgr_site_common(const struct lgr_site *site);
 bool lgr_site_is_plain(const struct lgr_site *site); /* no redirect on it has a filter */
 bool lgr_site_wants_door(const struct lgr_site *site);
+void lgr_site_find_door(struct lgr_site *site);
+
+/* Where the door is to lead: of several names, as the newest redirect among them says; 0: nowhere. */
+uintptr_t lgr_door_target(const struct lgr_door *door);
 
 /* ------------------------------------------------------------------------------ slots of its name */
 

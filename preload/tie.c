@@ -163,8 +163,8 @@ static bool tie_to(struct linger_redirect *r, struct lgr_object *object, const s
 	struct lgr_site *site = name ? lgr_site_get(object, name, symbol) : NULL;
 	struct lgr_tie **at, *tie = site ? lgr_arena_alloc(sizeof(*tie)) : NULL;
 
-	if (tie && (r->flags & LINGER_AT_ENTRY) && !site->door.function)
-		lgr_door_find(site->address, &site->door);
+	if (tie && (r->flags & LINGER_AT_ENTRY))
+		lgr_site_find_door(site);
 	if (tie) {
 		*tie = (struct lgr_tie){ .redirect = r, .site = site, .next = r->ties };
 		for (at = &site->ties; *at && (*at)->redirect->number > r->number;)

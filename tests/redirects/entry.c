@@ -34,6 +34,33 @@ static int count_calls(const struct linger_binding *binding, void *arg)
 	return 0;
 }
 
+/* Two names of one function, redirected at the one entry that they have, undone in both orders. */
+static void two_names(function *inside, function *first, function *second)
+{
+	struct linger_change by_address = { .address = address_of(inside),
+					    .replacement = address_of(first),
+					    .flags = LINGER_AT_ENTRY },
+			     other_name = { .symbol = "t_second_name",
+					    .replacement = address_of(second),
+					    .flags = LINGER_AT_ENTRY };
+	linger_redirect *older = redirect(&by_address), *newer = redirect(&other_name);
+
+	gives(call(), 600, "the newer one, by its other name");
+	restore(older);
+	gives(call(), 600, "the older one restored");
+	restore(newer);
+	gives(call(), 15, "both names restored");
+	by_address.address = NULL;
+	by_address.symbol = "t_inside";
+	older = redirect(&by_address);
+	newer = redirect(&other_name);
+	gives(call(), 600, "each by its name");
+	restore(newer);
+	gives(call(), 300, "the newer one restored");
+	restore(older);
+	gives(call(), 15, "each restored");
+}
+
 int main(int argc, char **argv)
 {
 	function *f, *inside, *by_previous;
@@ -80,6 +107,9 @@ int main(int argc, char **argv)
 	restore(second);
 	gives(call(), 15, "both restored");
 	picture_compare(&before, "both restored");
+
+	two_names(inside, f, function_of(handle, "r_second"));
+	picture_compare(&before, "two names restored");
 
 	/* Complete: nothing is out of reach at the entry. */
 	change.flags |= LINGER_COMPLETE;

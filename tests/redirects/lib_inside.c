@@ -1,7 +1,7 @@
 /*
  * lib_inside.c - a function that is called three times from inside its own library, and once from
- * another: built with -Bsymbolic, with PROTECTED, or with HIDDEN_ALIAS the linker binds the three. A
- * fourth call, in a static function that nobody calls but another static one, is bound, too, with STATIC.
+ * another: built with -Bsymbolic, with PROTECTED, or with HIDDEN_ALIAS the linker binds the three. PROTECTED
+ * gives it a second name, too. A fourth call, in a static function that nobody calls but another static one, is bound, too, with STATIC.
  * SPDX-License-Identifier: MIT
  */
 #ifdef PROTECTED
@@ -20,6 +20,9 @@ HOW int t_inside(void)
 	return value;
 }
 
+#ifdef PROTECTED
+int t_second_name(void) __attribute__((alias("t_inside"), visibility("protected")));
+#endif
 #ifdef HIDDEN_ALIAS
 int hidden_inside(void) __attribute__((alias("t_inside"), visibility("hidden")));
 #define t_inside hidden_inside
