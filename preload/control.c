@@ -334,10 +334,15 @@ static void redirect(char *spec, struct lgr_text *to)
 
 	lgr_text_init(&why, reason, sizeof(reason));
 	number = lgr_given_make(spec, &why);
-	if (number)
-		say_ok(to, number);
-	else
+	if (!number) {
 		say_error(to, reason);
+		return;
+	}
+	say_ok(to, number);
+	if (*reason) {
+		lgr_text_add(to, reason);
+		lgr_text_add(to, "\n");
+	}
 }
 
 static void carry_out(struct lgr_text *to)

@@ -54,6 +54,11 @@ static uint64_t make(const struct lgr_redirect_spec *spec, struct lgr_text *why)
 		return 0;
 	}
 	made->given = true; /* nobody else has the handle: it cannot go meanwhile */
+	if (!made->home) {
+		lgr_text_add(why, symbol);
+		lgr_text_add(why,
+			     " is defined by no loaded object; once it is, it will be redirected");
+	}
 	return made->number;
 }
 

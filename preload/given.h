@@ -18,7 +18,8 @@ void lgr_given(void);
 
 /*
  * lgr_given_make - loads the library, and makes one redirect, of which no program has a handle.
- * @text: as spec.h has it; cut up. @why: gets one sentence on failure.
+ * @text: as spec.h has it; cut up. @why: gets one sentence on failure, or
+ * where nothing defines the symbol yet; empty before.
  * Returns its number, or 0. The same holds for the caller; dlerror's state is lost.
  */
 uint64_t lgr_given_make(char *text, struct lgr_text *why);

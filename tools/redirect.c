@@ -113,6 +113,7 @@ int lgr_cmd_redirect(int argc, char **argv)
 	struct command c = { .who = who, .arguments = 1, .wait = WAIT };
 	_cleanup_free_ char *word = NULL;
 	_cleanup_free_ char *answer = NULL;
+	char *remark;
 	int r;
 
 	c.usage = "usage: linger redirect [--wait SECONDS] PID " LGR_REDIRECT_FORM "\n"
@@ -133,7 +134,13 @@ int lgr_cmd_redirect(int argc, char **argv)
 		r = ask(&c, "redirect", word, &answer);
 	if (r != 0)
 		return r;
-	printf("%.*s\n", (int)strcspn(answer + 3, "\n"), answer + 3);
+	remark = answer + strcspn(answer, "\n");
+	printf("%.*s\n", (int)(remark - answer) - 3, answer + 3);
+	if (*remark)
+		remark++;
+	remark[strcspn(remark, "\n")] = '\0';
+	if (*remark)
+		lgr_say(who, "%s", remark);
 	return lgr_finish(who, LGR_EXIT_DONE);
 }
 

@@ -156,6 +156,9 @@ is "a relative path is of the command's directory" "$(cd "$BUILT" && command_of 
 	"linger redirect: plug_commands.so: cannot open shared object file: No such file or directory
 status 1"
 is "a path" "$(cd "$BUILT" && command_of redirect "$PID" getgid=./plug_commands.so#replaced_getppid)" 4
+is "a name that nobody defines" "$("$LINGER_CMD" redirect "$PID" "nosuch=$(plug commands)#replaced_getppid" 2> hint; cat hint)" \
+	"5
+linger redirect: nosuch is defined by no loaded object; once it is, it will be redirected"
 is "all are restored" "$(command_of restore "$PID" all; command_of redirects --json "$PID")" ''
 kill -9 "$PID"
 ended
