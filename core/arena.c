@@ -136,6 +136,18 @@ void lgr_arena_free(void *p, size_t size)
 	arena.freed[c] = block;
 }
 
+void *lgr_arena_grow(void *p, size_t was, size_t n, size_t size)
+{
+	void *more = lgr_arena_alloc(size);
+
+	if (!more)
+		return NULL;
+	if (n)
+		lgr_copy(more, p, n);
+	lgr_arena_free(p, was);
+	return more;
+}
+
 size_t lgr_arena_used(void)
 {
 	return arena.used;

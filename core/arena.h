@@ -22,6 +22,9 @@
  * at least); NULL when size exceeds LGR_ARENA_LARGEST or the kernel refuses. */
 void *lgr_arena_alloc(size_t size);
 
+/* A larger one in place of a block of `was` bytes, with its first n. NULL: as above, and the block stays. */
+void *lgr_arena_grow(void *p, size_t was, size_t n, size_t size);
+
 /* size as given to lgr_arena_alloc. p may be NULL. Memory is never given back to the kernel: a reader
  * in another process may still look, and finds out by the object's id that it came too late. */
 void lgr_arena_free(void *p, size_t size);

@@ -137,25 +137,24 @@ const char *lgr_elf_version(const struct lgr_elf *elf, uint32_t symbol)
 	return name ? name : needed_version(elf, index);
 }
 
-/* oldest: of several, what objects are bound to that were linked before there were versions (elf/dl-lookup.c). */
-static bool version_matches(const struct lgr_elf *elf, uint32_t i, const char *version, bool oldest)
+/* A reference without a version is the oldest one's: of objects linked before there were any (elf/dl-lookup.c). */
+static bool version_matches(const struct lgr_elf *elf, uint32_t i, const struct lgr_wanted *wanted)
 {
 	const char *has;
 
 	if (!elf->versions)
 		return true;
-	if (!version)
-		return oldest ? (elf->versions[i] & ~HIDDEN) <= FIRST
-			      : !(elf->versions[i] & HIDDEN);
+	if (!wanted->version)
+		return wanted->reference ? (elf->versions[i] & ~HIDDEN) <= FIRST
+					 : !(elf->versions[i] & HIDDEN);
 	has = lgr_elf_version(elf, i);
-	return has ? lgr_equal(has, version) : !(elf->versions[i] & HIDDEN);
+	return has ? lgr_equal(has, wanted->version) : !(elf->versions[i] & HIDDEN);
 }
 
 /* ---------------------------------------------------------------------------------------- lookups */
 
 /* Global, and defined, or an undefined function's entry in the program's PLT that stands for it. */
-static bool answers(const struct lgr_elf *elf, uint32_t i, const struct lgr_wanted *wanted,
-		    bool oldest)
+static bool answers(const struct lgr_elf *elf, uint32_t i, const struct lgr_wanted *wanted)
 {
 	const ElfW(Sym) *s = &elf->symbols[i];
 	unsigned bind = ELF64_ST_BIND(s->st_info), type = ELF64_ST_TYPE(s->st_info);
@@ -165,7 +164,7 @@ static bool answers(const struct lgr_elf *elf, uint32_t i, const struct lgr_want
 		return false;
 	return (bind == STB_GLOBAL || bind == STB_WEAK || bind == STB_GNU_UNIQUE) &&
 	       lgr_equal(elf->strings + s->st_name, wanted->name) &&
-	       version_matches(elf, i, wanted->version, oldest);
+	       version_matches(elf, i, wanted);
 }
 
 /* The hash section: nbuckets, index of the first hashed symbol, bloom words, bloom shift, bloom
@@ -196,7 +195,7 @@ static bool may_have(const struct lgr_elf *elf, uint32_t hash)
 	return word >> (hash % bits) & word >> ((hash >> h[3]) % bits) & 1;
 }
 
-static uint32_t find_gnu(const struct lgr_elf *elf, const struct lgr_wanted *wanted, bool oldest)
+static uint32_t find_gnu(const struct lgr_elf *elf, const struct lgr_wanted *wanted)
 {
 	struct gnu_table t = gnu_table(elf);
 	uint32_t i;
@@ -209,7 +208,7 @@ static uint32_t find_gnu(const struct lgr_elf *elf, const struct lgr_wanted *wan
 	for (;; i++) {
 		uint32_t h = t.chain[i - t.first];
 
-		if ((h | 1) == (wanted->hash | 1) && answers(elf, i, wanted, oldest))
+		if ((h | 1) == (wanted->hash | 1) && answers(elf, i, wanted))
 			return i;
 		if (h & 1)
 			return 0;
@@ -217,10 +216,10 @@ static uint32_t find_gnu(const struct lgr_elf *elf, const struct lgr_wanted *wan
 }
 
 /* Old objects have no GNU hash: every symbol is compared, since this is not a path that hurries. */
-static uint32_t find_sysv(const struct lgr_elf *elf, const struct lgr_wanted *wanted, bool oldest)
+static uint32_t find_sysv(const struct lgr_elf *elf, const struct lgr_wanted *wanted)
 {
 	for (uint32_t i = 1; i < elf->sysv_hash[1]; i++)
-		if (answers(elf, i, wanted, oldest))
+		if (answers(elf, i, wanted))
 			return i;
 	return 0;
 }
@@ -261,22 +260,25 @@ uint32_t lgr_elf_same_name(const struct lgr_elf *elf, uint32_t symbol, uint32_t 
 	return 0;
 }
 
-static uint32_t find(const struct lgr_elf *elf, const struct lgr_wanted *wanted, bool oldest)
+static uint32_t find(const struct lgr_elf *elf, const struct lgr_wanted *wanted)
 {
 	if (elf->gnu_hash)
-		return find_gnu(elf, wanted, oldest);
-	return elf->sysv_hash ? find_sysv(elf, wanted, oldest) : 0;
+		return find_gnu(elf, wanted);
+	return elf->sysv_hash ? find_sysv(elf, wanted) : 0;
 }
 
 uint32_t lgr_elf_lookup(const struct lgr_elf *elf, const struct lgr_wanted *wanted)
 {
-	uint32_t i = 0;
+	uint32_t i;
 
 	if (!elf->symbols || !elf->strings)
 		return 0;
-	if (wanted->reference && !wanted->version && elf->versions)
-		i = find(elf, wanted, true);
-	return i ? i : find(elf, wanted, false);
+	i = find(elf, wanted);
+	if (i || !wanted->reference || wanted->version || !elf->versions)
+		return i;
+	return find(elf, &(struct lgr_wanted){ .name = wanted->name,
+					       .hash = wanted->hash,
+					       .address = wanted->address });
 }
 
 const ElfW(Sym) *lgr_elf_find(const struct lgr_elf *elf, const char *name)
@@ -336,8 +338,7 @@ uint32_t lgr_elf_at(const struct lgr_elf *elf, uintptr_t address, uint32_t after
 	for (uint32_t i = after ? after + 1 : first_defined(elf); i < n; i++) {
 		const ElfW(Sym) *s = &elf->symbols[i];
 
-		if (s->st_shndx != SHN_UNDEF && ELF64_ST_BIND(s->st_info) != STB_LOCAL &&
-		    ELF64_ST_TYPE(s->st_info) != STT_TLS && lgr_elf_address(elf, s) == address)
+		if (lgr_elf_has_place(s) && lgr_elf_address(elf, s) == address)
 			return i;
 	}
 	return 0;

@@ -104,6 +104,13 @@ struct lgr_slot {
 	enum lgr_slot_kind kind;
 };
 
+/* Is it defined, for others than its object, at an address that is the same for all threads? */
+static inline bool lgr_elf_has_place(const ElfW(Sym) *s)
+{
+	return s->st_shndx != SHN_UNDEF && ELF64_ST_BIND(s->st_info) != STB_LOCAL &&
+	       ELF64_ST_TYPE(s->st_info) != STT_TLS;
+}
+
 /* Visits the slots of these kinds (as bits), until visit returns false. The object is relocated. */
 typedef bool lgr_slot_visit(void *arg, const struct lgr_slot *slot);
 void lgr_elf_slots(const struct lgr_elf *elf, unsigned kinds, lgr_slot_visit *visit, void *arg);

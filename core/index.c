@@ -242,8 +242,9 @@ static void each_slot(const struct lgr_loaded *image, lgr_slot_visit *visit, voi
 	if (image->untouchable || image->no_slots)
 		return;
 	lgr_elf_slots(&image->elf, LGR_SLOTS_ALL, visit, arg);
-	for (uint32_t i = 0; i < image->copies && visit(arg, &image->copied[i]);)
-		i++;
+	for (uint32_t i = 0; i < image->copies; i++)
+		if (!visit(arg, &image->copied[i]))
+			return;
 }
 
 static size_t size_of_indexed(uint32_t n)

@@ -9,32 +9,28 @@
 #include "arena.h"
 #include "real.h"
 #include "scope.h"
-#include "text.h"
 
 #define ROOM_FIRST 64u
 
 struct finding {
 	struct lgr_loaded *program;
-	uint32_t room;
 	uintptr_t from, to, size; /* the copy that is looked at */
 	bool failed;
 };
 
-static bool make_room(struct finding *f)
+static bool make_room(struct lgr_loaded *p)
 {
-	struct lgr_loaded *p = f->program;
-	uint32_t room = f->room ? 2 * f->room : ROOM_FIRST;
+	uint32_t room = p->copied_room ? 2 * p->copied_room : ROOM_FIRST;
 	struct lgr_slot *more;
 
-	if (p->copies < f->room)
+	if (p->copies < p->copied_room)
 		return true;
-	more = lgr_arena_alloc(room * sizeof(*more));
+	more = lgr_arena_grow(p->copied, p->copied_room * sizeof(*more), p->copies * sizeof(*more),
+			      room * sizeof(*more));
 	if (!more)
 		return false;
-	lgr_copy(more, p->copied, p->copies * sizeof(*more));
-	lgr_arena_free(p->copied, f->room * sizeof(*more));
 	p->copied = more;
-	f->room = room;
+	p->copied_room = room;
 	return true;
 }
 
@@ -46,7 +42,7 @@ static bool add(void *arg, const struct lgr_slot *slot)
 
 	if (offset >= f->size)
 		return true;
-	if (!make_room(f)) {
+	if (!make_room(p)) {
 		f->failed = true;
 		return false;
 	}
@@ -84,7 +80,6 @@ bool lgr_copied_find(struct lgr_loaded *program)
 
 	if (lgr_scope_global())
 		lgr_elf_slots(&program->elf, 1u << LGR_SLOT_COPY, look_at, &f);
-	program->copied_room = f.room;
 	return !f.failed;
 }
 

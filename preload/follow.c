@@ -14,7 +14,6 @@
 #include "region.h"
 #include "registry.h"
 #include "sys.h"
-#include "text.h"
 #include "tie.h"
 
 #define DOUBT UINT64_C(10000000000) /* ns */
@@ -49,12 +48,10 @@ static bool make_room(void)
 
 	if (news.n < news.room)
 		return true;
-	more = lgr_arena_alloc(room * sizeof(*more));
+	more = lgr_arena_grow(news.at, news.room * sizeof(*more), news.n * sizeof(*more),
+			      room * sizeof(*more));
 	if (!more)
 		return false;
-	if (news.n)
-		lgr_copy(more, news.at, news.n * sizeof(*more));
-	lgr_arena_free(news.at, news.room * sizeof(*more));
 	news.at = more;
 	news.room = room;
 	return true;

@@ -130,11 +130,10 @@ static struct window *next(void)
 
 	if (windows.n < windows.room)
 		return &windows.window[windows.n];
-	more = lgr_arena_alloc(room * sizeof(*more));
+	more = lgr_arena_grow(windows.window, windows.room * sizeof(*more),
+			      windows.n * sizeof(*more), room * sizeof(*more));
 	if (!more)
 		return NULL;
-	lgr_copy(more, windows.window, windows.n * sizeof(*more));
-	lgr_arena_free(windows.window, windows.room * sizeof(*more));
 	windows.window = more;
 	windows.room = room;
 	return &windows.window[windows.n];

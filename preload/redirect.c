@@ -128,8 +128,7 @@ static bool is_namesake(const struct linger_redirect *r)
 	symbol = lgr_elf_lookup(elf, &wanted);
 	if (!symbol)
 		return false;
-	s = elf->symbols[symbol];
-	s.st_value = lgr_site_found(r->module.object, r->name, elf, symbol);
+	s = lgr_site_found(r->module.object, r->name, elf, symbol);
 	return lgr_elf_address(elf, &s) == r->replacement;
 }
 

@@ -33,15 +33,18 @@ struct lgr_site *lgr_site_find(const struct lgr_object *object, const struct lgr
 	return site;
 }
 
-uintptr_t lgr_site_found(const struct lgr_object *object, const struct lgr_name *name,
+ElfW(Sym) lgr_site_found(const struct lgr_object *object, const struct lgr_name *name,
 			 const struct lgr_elf *elf, uint32_t symbol)
 {
+	ElfW(Sym) s = elf->symbols[symbol];
 	const struct lgr_indexed *indexed = lgr_indexed_of(object);
 	const struct lgr_site *site = NULL;
 
 	if (name && indexed && indexed->sites)
 		site = lgr_site_find(object, name, symbol);
-	return site ? site->value : elf->symbols[symbol].st_value;
+	if (site)
+		s.st_value = site->value;
+	return s;
 }
 
 /* Another version of the same name, at the same address: what a slot holds does not tell which it is. */
@@ -52,7 +55,7 @@ static bool has_twin(const struct lgr_object *object, const struct lgr_name *nam
 
 	for (uint32_t i = elf->versions ? lgr_elf_same_name(elf, symbol, 0) : 0; i;
 	     i = lgr_elf_same_name(elf, symbol, i))
-		if (i != symbol && lgr_site_found(object, name, elf, i) == value)
+		if (i != symbol && lgr_site_found(object, name, elf, i).st_value == value)
 			return true;
 	return false;
 }

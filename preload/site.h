@@ -86,8 +86,8 @@ struct lgr_site *lgr_site_get(struct lgr_object *object, struct lgr_name *name, 
 struct lgr_site *lgr_site_find(const struct lgr_object *object, const struct lgr_name *name,
 			       uint32_t symbol);
 
-/* The value of a symbol as it was found, before any redirect. name: its own; NULL: none of it is redirected. */
-uintptr_t lgr_site_found(const struct lgr_object *object, const struct lgr_name *name,
+/* A symbol as it was found, before any redirect. name: its own; NULL: none of it is redirected. */
+ElfW(Sym) lgr_site_found(const struct lgr_object *object, const struct lgr_name *name,
 			 const struct lgr_elf *elf, uint32_t symbol);
 
 /* Frees it, when nothing is tied to it any more. What it led to must have been put back. */

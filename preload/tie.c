@@ -187,7 +187,7 @@ static bool tie_to(struct linger_redirect *r, struct lgr_object *object, const s
 static bool tie_all(struct linger_redirect *r, struct lgr_object *object, const struct lgr_elf *elf,
 		    uint32_t symbol)
 {
-	uintptr_t value = lgr_site_found(object, r->name, elf, symbol);
+	uintptr_t value = lgr_site_found(object, r->name, elf, symbol).st_value;
 
 	if (!tie_to(r, object, elf, symbol))
 		return false;
@@ -195,7 +195,7 @@ static bool tie_all(struct linger_redirect *r, struct lgr_object *object, const 
 		return true;
 	for (uint32_t i = lgr_elf_same_name(elf, symbol, 0); i;
 	     i = lgr_elf_same_name(elf, symbol, i))
-		if (i != symbol && lgr_site_found(object, r->name, elf, i) == value &&
+		if (i != symbol && lgr_site_found(object, r->name, elf, i).st_value == value &&
 		    !tie_to(r, object, elf, i))
 			return false;
 	return true;
@@ -247,11 +247,9 @@ static uint32_t next_at(const struct lgr_object *object, const struct lgr_elf *e
 	for (uint32_t i = after + 1; i < n; i++) {
 		ElfW(Sym) s = elf->symbols[i];
 
-		if (s.st_shndx == SHN_UNDEF || ELF64_ST_BIND(s.st_info) == STB_LOCAL ||
-		    ELF64_ST_TYPE(s.st_info) == STT_TLS)
+		if (!lgr_elf_has_place(&s))
 			continue;
-		s.st_value = lgr_site_found(object, lgr_index_find(elf->strings + s.st_name), elf,
-					    i);
+		s = lgr_site_found(object, lgr_index_find(elf->strings + s.st_name), elf, i);
 		if (lgr_elf_address(elf, &s) == address)
 			return i;
 	}

@@ -113,7 +113,7 @@ int lgr_cmd_redirect(int argc, char **argv)
 	struct command c = { .who = who, .arguments = 1, .wait = WAIT };
 	_cleanup_free_ char *word = NULL;
 	_cleanup_free_ char *answer = NULL;
-	char *remark;
+	char *rest, *remark;
 	int r;
 
 	c.usage = "usage: linger redirect [--wait SECONDS] PID " LGR_REDIRECT_FORM "\n"
@@ -134,12 +134,10 @@ int lgr_cmd_redirect(int argc, char **argv)
 		r = ask(&c, "redirect", word, &answer);
 	if (r != 0)
 		return r;
-	remark = answer + strcspn(answer, "\n");
-	printf("%.*s\n", (int)(remark - answer) - 3, answer + 3);
-	if (*remark)
-		remark++;
-	remark[strcspn(remark, "\n")] = '\0';
-	if (*remark)
+	rest = answer;
+	printf("%s\n", strsep(&rest, "\n") + 3);
+	remark = strsep(&rest, "\n");
+	if (remark && *remark)
 		lgr_say(who, "%s", remark);
 	return lgr_finish(who, LGR_EXIT_DONE);
 }

@@ -73,6 +73,21 @@ static inline void *symbol(void *handle, const char *name)
 	return address;
 }
 
+/* What the kernel says of a thread of ours (proc_pid_stat(5)), S and D: it sleeps; 0: it is not there. */
+static inline char state_of_thread(pid_t tid)
+{
+	char path[64], state = 0;
+	FILE *stat;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
+	stat = fopen(path, "r");
+	if (stat && fscanf(stat, "%*d (%*[^)]) %c", &state) != 1)
+		state = 0;
+	if (stat)
+		fclose(stat);
+	return state;
+}
+
 static inline bool linger_is_here(void)
 {
 	struct linger_info info;

@@ -199,14 +199,11 @@ static APART void *call_apart(void *arg)
 /* Until the thread sleeps: in its read (S), or behind the child of its vfork (D). */
 static void until_it_sleeps(pid_t tid, char in)
 {
-	char path[64], state = 0;
+	char state = 0;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
 	while (state != in) {
-		FILE *stat = fopen(path, "r");
-
-		check(stat && fscanf(stat, "%*d (%*[^)]) %c", &state) == 1, "%s", path);
-		fclose(stat);
+		state = state_of_thread(tid);
+		check(state, "thread %d is not there", (int)tid);
 	}
 }
 

@@ -19,21 +19,11 @@ static atomic_int redirecting; /* the thread that does; -1: it is done */
 /* In the constructor: until the other thread sleeps, as it does where it waits for the loader's lock, or is done. */
 static void hook(void)
 {
-	char path[64], state = 0;
-
 	sem_post(&constructing);
 	while (!redirecting)
 		sched_yield();
-	while (redirecting > 0 && state != 'S') {
-		FILE *stat;
-
-		snprintf(path, sizeof(path), "/proc/self/task/%d/stat", redirecting);
-		stat = fopen(path, "r");
-		if (!stat || fscanf(stat, "%*d %*s %c", &state) != 1)
-			state = 0;
-		if (stat)
-			fclose(stat);
-	}
+	while (redirecting > 0 && state_of_thread(redirecting) != 'S')
+		;
 }
 
 static void *open_slowly(void *unused)

@@ -196,24 +196,14 @@ static void *run_job(void *arg)
 /* Begins it, and waits until it has ended or waits for somebody. */
 static void begin(struct job *job, void (*run)(void))
 {
-	char path[64], state = 0;
-
 	job->run = run;
 	atomic_store(&helper, 0);
 	atomic_store(&helper_is_done, false);
 	check(!pthread_create(&job->thread, NULL, run_job, job), "pthread_create");
 	while (!atomic_load(&helper))
 		sched_yield();
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", atomic_load(&helper));
-	while (!atomic_load(&helper_is_done) && state != 'S') {
-		FILE *f = fopen(path, "r");
-
-		if (f && fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
-			state = 0;
-		if (f)
-			fclose(f);
+	while (!atomic_load(&helper_is_done) && state_of_thread(atomic_load(&helper)) != 'S')
 		sched_yield();
-	}
 }
 
 static void end(struct job *job)
