@@ -613,6 +613,7 @@ static void two_definitions_of_one_name(void)
 
 static atomic_bool over;
 static atomic_ulong newest;
+static atomic_uint busy; /* threads that have called 100 times */
 
 /* Each value is never older than what was in force before the call. */
 static void *calls_all_the_time(void *arg)
@@ -620,7 +621,7 @@ static void *calls_all_the_time(void *arg)
 	struct caller *c = arg;
 	long calls = 0;
 
-	for (; !atomic_load(&over); calls++) {
+	while (!atomic_load(&over)) {
 		unsigned long before = atomic_load(&newest), after;
 		int got[3] = { c->answer(), c->by_got(), (*c->word)() };
 
@@ -634,8 +635,10 @@ static void *calls_all_the_time(void *arg)
 			if (before == after && before % 4 == 3)
 				check(got[i] == 1, "binding %d: restored, and called the new", i);
 		}
+		if (++calls == 100)
+			atomic_fetch_add(&busy, 1);
 	}
-	return (void *)calls;
+	return NULL;
 }
 
 static void threads(void)
@@ -651,7 +654,7 @@ static void threads(void)
 				      open_caller(names[i], RTLD_LAZY)),
 		      "no thread");
 	}
-	for (int i = 0; i < 500; i++) {
+	for (int i = 0; i < 500 || atomic_load(&busy) < 4; i++) {
 		linger_redirect *made = redirect_to("t_answer", f);
 
 		atomic_fetch_add(&newest, 1); /* 1: redirected */
@@ -663,12 +666,8 @@ static void threads(void)
 		atomic_fetch_add(&newest, 1);
 	}
 	atomic_store(&over, true);
-	for (int i = 0; i < 4; i++) {
-		void *calls;
-
-		pthread_join(thread[i], &calls);
-		check((long)calls > 0, "a thread called nothing");
-	}
+	for (int i = 0; i < 4; i++)
+		pthread_join(thread[i], NULL);
 }
 
 /* Its RUNPATH leads to sub/found.so, which nobody else finds. */
