@@ -45,6 +45,7 @@ import time
 
 WORD = struct.Struct('<Q')
 CALLS = 30              # later calls, over about a second
+PATIENCE = 30           # seconds, on a machine that is busy with others
 M64 = (1 << 64) - 1
 
 
@@ -115,7 +116,7 @@ class Process:
 
     def line(self, *words):
         """The next line that begins with one of these words; a library may say things, too."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while True:
             text, newline, rest = self.buffer.partition(b'\n')
             if newline:
@@ -149,7 +150,8 @@ class Process:
 
     def stop(self):
         os.kill(self.pid, signal.SIGSTOP)
-        for _ in range(2000):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
             states = []
             for tid in os.listdir(f'/proc/{self.pid}/task'):
                 with open(f'/proc/{self.pid}/task/{tid}/stat', 'rb') as f:
