@@ -28,10 +28,10 @@ leave() {
 }
 trap leave EXIT
 
-# until_true COMMAND...: tries for ten seconds.
+# until_true COMMAND...: tries for a minute.
 until_true() {
 	local i
-	for ((i = 0; i < 200; i++)); do "$@" > /dev/null 2>&1 && return; sleep 0.05; done
+	for ((i = 0; i < 1200; i++)); do "$@" > /dev/null 2>&1 && return; sleep 0.05; done
 	echo "# never came true: $*"
 	return 1
 }

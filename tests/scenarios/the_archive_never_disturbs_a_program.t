@@ -128,13 +128,13 @@ head -c 100 1.so > cut.so
 for f in fifo text.so cut.so sub nowhere.so ''; do
 	steps=(noload "$TMP/$f" open "$TMP/$f")
 	[ "$f" = fifo ] && steps=(noload "$TMP/none.so") # glibc would wait for a writer
-	run_plain plain timeout 10 "$HOST" "${steps[@]}"
-	archived two timeout 10 "$HOST" "${steps[@]}"
+	run_plain plain timeout 60 "$HOST" "${steps[@]}"
+	archived two timeout 60 "$HOST" "${steps[@]}"
 	is "dlopen of '$f': as without linger" "$(cat two two.err)" "$(cat plain plain.err)"
 	is "dlopen of '$f': nothing to be said" "$(reasons_of two.log)" ''
 done
-archived two timeout 10 "$(host keeps_errors)" "$(plug base)" "$(plug deep)"
-run_plain plain timeout 10 "$(host keeps_errors)" "$(plug base)" "$(plug deep)"
+archived two timeout 60 "$(host keeps_errors)" "$(plug base)" "$(plug deep)"
+run_plain plain timeout 60 "$(host keeps_errors)" "$(plug base)" "$(plug deep)"
 is 'errno and dlerror: as without linger' "$(cat two two.err)" "$(cat plain plain.err)"
 
 # -- a sandbox of the program's own
