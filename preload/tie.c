@@ -155,23 +155,36 @@ void lgr_tie_home(struct linger_redirect *r, struct lgr_tie *tie)
 	r->home = tie;
 }
 
+/*
+ * One that was there before is found again when the definition that took over from it goes. Tied twice, the
+ * redirect would be its own previous.
+ */
+static struct lgr_tie *tie_of(struct linger_redirect *r, struct lgr_site *site)
+{
+	struct lgr_tie **at = &site->ties, *tie;
+
+	while (*at && (*at)->redirect->number > r->number)
+		at = &(*at)->older;
+	if (*at && (*at)->redirect == r)
+		return *at;
+	tie = lgr_arena_alloc(sizeof(*tie));
+	if (!tie)
+		return NULL;
+	*tie = (struct lgr_tie){ .older = *at, .redirect = r, .site = site, .next = r->ties };
+	return r->ties = *at = tie;
+}
+
 static bool tie_to(struct linger_redirect *r, struct lgr_object *object, const struct lgr_elf *elf,
 		   uint32_t symbol)
 {
 	const char *text = elf->strings + elf->symbols[symbol].st_name;
 	struct lgr_name *name = r->name ? r->name : lgr_index_name(text);
 	struct lgr_site *site = name ? lgr_site_get(object, name, symbol) : NULL;
-	struct lgr_tie **at, *tie = site ? lgr_arena_alloc(sizeof(*tie)) : NULL;
+	struct lgr_tie *tie = site ? tie_of(r, site) : NULL;
 
 	if (tie && (r->flags & LINGER_AT_ENTRY))
 		lgr_site_find_door(site);
 	if (tie) {
-		*tie = (struct lgr_tie){ .redirect = r, .site = site, .next = r->ties };
-		for (at = &site->ties; *at && (*at)->redirect->number > r->number;)
-			at = &(*at)->older;
-		tie->older = *at;
-		*at = tie;
-		r->ties = tie;
 		lgr_site_changed(site);
 		if (!r->home || !lgr_is_live(r->home->site->object))
 			lgr_tie_home(r, tie);

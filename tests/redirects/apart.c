@@ -65,6 +65,32 @@ static void led_to_its_like(void)
 	picture_compare(&before, "the end");
 }
 
+/* Two definitions that take over from each other: what replaces both is never its own previous. */
+static void back_again(void)
+{
+	void *other = open_library("apart2.so", RTLD_NOW | RTLD_GLOBAL);
+	void *one = open_library("apart1.so", RTLD_NOW | RTLD_GLOBAL);
+	function **previous = symbol(replacer, "apart_previous");
+	linger_redirect *made = redirect(
+		&(struct linger_change){ .symbol = "t_apart",
+					 .replacement = address_of(by("apart_100")),
+					 .previous = (void **)previous });
+
+	for (int i = 0; i < 3; i++) {
+		gives((*previous)(), 2, "the first");
+		close_handle(other);
+		close_handle(open_library("apart3.so", RTLD_NOW));
+		other = open_library("apart2.so", RTLD_NOW | RTLD_GLOBAL);
+		gives((*previous)() & ~3, 0, "one of them");
+		close_handle(one);
+		close_handle(open_library("apart3.so", RTLD_NOW));
+		one = open_library("apart1.so", RTLD_NOW | RTLD_GLOBAL);
+	}
+	restore(made);
+	gives(function_of(one, "t_apart")(), 1, "the end");
+	gives(function_of(other, "t_apart")(), 2, "the end");
+}
+
 /* Bound without a version, at the first call, to the oldest one. */
 static void without_version(void)
 {
@@ -287,6 +313,8 @@ int main(int argc, char **argv)
 		replaced_by_its_like();
 	else if (!strcmp(what, "led"))
 		led_to_its_like();
+	else if (!strcmp(what, "back"))
+		back_again();
 	else if (!strcmp(what, "unversioned"))
 		without_version();
 	else if (!strcmp(what, "inside"))
