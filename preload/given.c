@@ -39,10 +39,12 @@ static uint64_t make(const struct lgr_redirect_spec *spec, struct lgr_text *why)
 					.flags = LINGER_LATER };
 	void *handle = lgr_libc.dlopen(spec->library, RTLD_LAZY);
 	linger_redirect *made;
+	const char *error;
 
 	change.replacement = handle ? dlsym(handle, spec->replacement) : NULL;
 	if (!change.replacement) {
-		lgr_text_add(why, lgr_libc.dlerror());
+		error = lgr_libc.dlerror();
+		lgr_text_add(why, error ? error : "the replacement's address is NULL");
 		return 0;
 	}
 	if (!join(spec, symbol, sizeof(symbol))) {

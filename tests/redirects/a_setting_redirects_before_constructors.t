@@ -10,6 +10,7 @@ for how in lazy now; do
 	link=(-Wl,-z,$how -Wl,-z,relro)
 	library def "$HERE/lib_definer.c" "${link[@]}"
 	library rep "$HERE/lib_replacer.c" "${link[@]}" "${beside[@]}" def.so
+	library nothing -x c /dev/null -Wl,--defsym=r_nothing=0
 	library constructs "$HERE/lib_constructs.c" "${link[@]}" "${beside[@]}" def.so
 	library opened "$HERE/lib_constructs.c" -Wl,-Bsymbolic "${link[@]}" "${beside[@]}" def.so
 	program asks "${link[@]}" "${beside[@]}" def.so constructs.so
@@ -42,6 +43,9 @@ for how in lazy now; do
 	ok "$how: and the log says so" grep -q '"event":"error"' <(events out.log)
 	settings "redirect:t_answer=$TMP/absent.so#r_answer"
 	well "$how: a library that is not there" out 'library 1 program 1 main 1 other 10'
+	ok "$how: and the log says so" grep -q '"event":"error"' <(events out.log)
+	settings "redirect:t_answer=$TMP/nothing.so#r_nothing"
+	well "$how: a replacement whose address is NULL" out 'library 1 program 1 main 1 other 10'
 	ok "$how: and the log says so" grep -q '"event":"error"' <(events out.log)
 	settings "redirect:t_nowhere=$TMP/rep.so#r_answer"
 	well "$how: a name that nobody defines" out 'library 1 program 1 main 1 other 10'
