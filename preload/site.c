@@ -329,7 +329,7 @@ static bool is_bound_inside(const struct lgr_name *name, uint32_t i, uintptr_t v
 	if (s->st_shndx == SHN_UNDEF)
 		return false;
 	site = lgr_site_find(owner, name, symbol);
-	return value == (site ? site->address : lgr_elf_address(&indexed->elf, s));
+	return value == (site ? site->address : lgr_elf_resolve(&indexed->elf, s));
 }
 
 /* A slot that waits for its first call leads into its own object's PLT. */

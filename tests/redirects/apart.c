@@ -103,16 +103,16 @@ static void without_version(void)
 }
 
 /* Bound to its own definition before there was another one in the global scope: no slot that waits. */
-static void bound_inside(void)
+static void bound_inside(const char *library)
 {
-	function *call = function_of(open_library("inside.so", RTLD_NOW), "apart_call");
+	function *call = function_of(open_library(library, RTLD_NOW), "apart_call");
 	linger_redirect *made;
 
 	open_library("apart1.so", RTLD_NOW | RTLD_GLOBAL);
 	gives(call(), 5, "before");
 	before = picture_take();
 	made = redirect(&(struct linger_change){ .symbol = "t_apart",
-						 .callers = "*/inside.so",
+						 .callers = in_folder(library),
 						 .replacement = address_of(by("apart_100")) });
 	gives(call(), 5, "it does not call what is redirected");
 	restore(made);
@@ -318,7 +318,9 @@ int main(int argc, char **argv)
 	else if (!strcmp(what, "unversioned"))
 		without_version();
 	else if (!strcmp(what, "inside"))
-		bound_inside();
+		bound_inside("inside.so");
+	else if (!strcmp(what, "chosen"))
+		bound_inside("chosen.so");
 	else if (!strcmp(what, "versions"))
 		versions();
 	else if (!strcmp(what, "page"))

@@ -5,10 +5,22 @@
 int t_apart(void);
 
 #ifdef NUMBER
+#ifdef CHOSEN
+__attribute__((noipa)) static int chosen(void)
+{
+	return NUMBER;
+}
+static int (*choose(void))(void)
+{
+	return chosen;
+}
+int t_apart(void) __attribute__((ifunc("choose")));
+#else
 __attribute__((noipa)) int t_apart(void)
 {
 	return NUMBER;
 }
+#endif
 #endif
 
 #ifdef VERSIONED

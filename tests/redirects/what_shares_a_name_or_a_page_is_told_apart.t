@@ -14,6 +14,7 @@ for i in 1 5 40; do library calls$i "$source" -DCALLS -DPAGES=$i "${now[@]}" "${
 library inside "$source" -DNUMBER=5 -DCALLS -DPAGES=1 -Wl,-z,now -Wl,-z,norelro
 echo 'T_1 {}; T_2 {} T_1;' >apart.map
 library versioned "$source" -DVERSIONED=1 -Wl,--version-script=apart.map "${now[@]}"
+library chosen "$source" -DNUMBER=5 -DCHOSEN -DCALLS -DPAGES=1 -Wl,-z,now -Wl,-z,norelro
 library old "$source" -DCALLS -DPAGES=1 -DOLD "${now[@]}" "${beside[@]}" versioned.so
 library new "$source" -DCALLS -DPAGES=1 "${now[@]}" "${beside[@]}" versioned.so
 library many_versions "$source" -DVERSIONED=1 -DNEWER=2 -Wl,--version-script=apart.map
@@ -42,7 +43,7 @@ library crowd -x c /dev/null -x none -Wl,-rpath,'$ORIGIN:$ORIGIN/crowd' -Wl,--no
 program apart
 
 for policy in off safe never; do
-	for what in like led back inside versions unversioned page large moved sandbox complete; do
+	for what in like led back inside chosen versions unversioned page large moved sandbox complete; do
 		POLICY=$policy run_host "$what.$policy" ./apart "$TMP" $what
 		well "$what, policy $policy" "$what.$policy" 'done'
 	done
