@@ -387,6 +387,9 @@ void lgr_finishing(const void *inside)
 	/* The dlclose has it; of what goes with what was closed, this is all that tells before it is gone. */
 	overrides = lgr_override_is_on() && !lgr_region.holding && !lgr_exiting() &&
 		    lgr_loads_try();
+	/* A destructor's dlclose is carried out behind the unmapping of that destructor's library. */
+	if (overrides)
+		lgr_look_in_load();
 	if (lgr_lock(&lgr_lock_registry)) {
 		if (lgr_registry_object(lgr_pages_find((uintptr_t)inside)) == object) {
 			if (overrides)

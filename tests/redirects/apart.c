@@ -182,6 +182,17 @@ static void own_page(const char *library)
 	}
 }
 
+static void many_slots(void)
+{
+	function **slots = symbol(open_library("many.so", RTLD_NOW), "apart_slots");
+	linger_redirect *made = redirect_to("t_apart", by("apart_100"));
+
+	gives(slots[0](), 100, "redirected");
+	gives(slots[299999](), 100, "redirected");
+	restore(made);
+	gives(slots[299999](), 1, "the end");
+}
+
 static void moved_headers(void)
 {
 	function *call = function_of(open_library("moved_calls.so", RTLD_NOW), "apart_call");
@@ -302,6 +313,19 @@ static void dependency(void)
 	gives(call(), 1, "gone");
 }
 
+/* Nor does what it overrode last to its end: its destructor closes the other. */
+static void behind_its_caller(void)
+{
+	void *caller = open_library("closes.so", RTLD_NOW);
+	function *call = function_of(caller, "apart_call");
+	void *needs = open_library("needs.so", RTLD_NOW | RTLD_GLOBAL);
+
+	gives(call(), 3, "overridden");
+	*(void **)symbol(caller, "apart_closes") = needs;
+	close_handle(caller);
+	gives(function_of(open_library("apart1.so", RTLD_NOW), "t_apart")(), 1, "gone");
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 2 ? argv[2] : "";
@@ -327,6 +351,8 @@ int main(int argc, char **argv)
 		own_page("calls5.so");
 	else if (!strcmp(what, "large"))
 		own_page("calls40.so");
+	else if (!strcmp(what, "many"))
+		many_slots();
 	else if (!strcmp(what, "moved"))
 		moved_headers();
 	else if (!strcmp(what, "goes"))
@@ -339,6 +365,8 @@ int main(int argc, char **argv)
 		complete();
 	else if (!strcmp(what, "dependency"))
 		dependency();
+	else if (!strcmp(what, "behind"))
+		behind_its_caller();
 	else
 		fail("what?");
 	puts("done");

@@ -56,6 +56,21 @@ int apart_call(void)
 }
 #endif
 
+#ifdef SLOTS
+int (*apart_slots[SLOTS])(void) = { [0 ... SLOTS - 1] = t_apart };
+#endif
+
+#ifdef CLOSES
+int dlclose(void *handle);
+void *apart_closes;
+
+__attribute__((destructor)) static void close_the_other(void)
+{
+	if (apart_closes)
+		dlclose(apart_closes);
+}
+#endif
+
 #ifdef REPLACES_ITS_OWN
 int apart_more(void)
 {

@@ -11,10 +11,11 @@ now=(-Wl,-z,now -Wl,-z,relro)
 source=$HERE/lib_apart.c
 for i in 1 2 3; do library apart$i "$source" -DNUMBER=$i "${now[@]}"; done
 for i in 1 5 40; do library calls$i "$source" -DCALLS -DPAGES=$i "${now[@]}" "${beside[@]}" apart1.so; done
+library closes "$source" -DCALLS -DCLOSES -DPAGES=1 "${now[@]}" "${beside[@]}" apart1.so
 library inside "$source" -DNUMBER=5 -DCALLS -DPAGES=1 -Wl,-z,now -Wl,-z,norelro
+library chosen "$source" -DNUMBER=5 -DCHOSEN -DCALLS -DPAGES=1 -Wl,-z,now -Wl,-z,norelro
 echo 'T_1 {}; T_2 {} T_1;' >apart.map
 library versioned "$source" -DVERSIONED=1 -Wl,--version-script=apart.map "${now[@]}"
-library chosen "$source" -DNUMBER=5 -DCHOSEN -DCALLS -DPAGES=1 -Wl,-z,now -Wl,-z,norelro
 library old "$source" -DCALLS -DPAGES=1 -DOLD "${now[@]}" "${beside[@]}" versioned.so
 library new "$source" -DCALLS -DPAGES=1 "${now[@]}" "${beside[@]}" versioned.so
 library many_versions "$source" -DVERSIONED=1 -DNEWER=2 -Wl,--version-script=apart.map
@@ -52,5 +53,7 @@ for policy in off safe never; do
 	POLICY=$policy LINGER_SETTINGS='override:*/apart3.so' run_host "needed.$policy" ./apart "$TMP" dependency
 	well "what overrides goes as a dependency, policy $policy" "needed.$policy" 'done'
 done
+POLICY=off LINGER_SETTINGS='override:*/apart3.so' run_host behind ./apart "$TMP" behind
+well "what overrides goes behind its caller" behind 'done'
 POLICY=off run_host goes ./apart "$TMP" goes
 well "what goes during the undo" goes 'done'
