@@ -11,7 +11,7 @@
 #include "text.h"
 
 #define SMALLEST 4 /* log2 of the smallest block */
-#define LARGEST 22 /* of the largest */
+#define LARGEST 26 /* of the largest */
 #define MAPPING ((size_t)256 << 10)
 /*
  * Blocks of the same size that all began alike in their pages would share a few sets of the cache: those of this

@@ -16,7 +16,7 @@
 
 #include "base.h"
 
-#define LGR_ARENA_LARGEST ((size_t)1 << 22)
+#define LGR_ARENA_LARGEST ((size_t)1 << 26) /* the slots of an object are one block: 4 million */
 
 /* Zeroed memory, aligned to 64 bytes where size is at least that, else to size's power of two (16
  * at least); NULL when size exceeds LGR_ARENA_LARGEST or the kernel refuses. */

@@ -12,6 +12,7 @@ source=$HERE/lib_apart.c
 for i in 1 2 3; do library apart$i "$source" -DNUMBER=$i "${now[@]}"; done
 for i in 1 5 40; do library calls$i "$source" -DCALLS -DPAGES=$i "${now[@]}" "${beside[@]}" apart1.so; done
 library closes "$source" -DCALLS -DCLOSES -DPAGES=1 "${now[@]}" "${beside[@]}" apart1.so
+library many "$source" -DSLOTS=300000 "${now[@]}" "${beside[@]}" apart1.so
 library inside "$source" -DNUMBER=5 -DCALLS -DPAGES=1 -Wl,-z,now -Wl,-z,norelro
 library chosen "$source" -DNUMBER=5 -DCHOSEN -DCALLS -DPAGES=1 -Wl,-z,now -Wl,-z,norelro
 echo 'T_1 {}; T_2 {} T_1;' >apart.map
@@ -44,7 +45,7 @@ library crowd -x c /dev/null -x none -Wl,-rpath,'$ORIGIN:$ORIGIN/crowd' -Wl,--no
 program apart
 
 for policy in off safe never; do
-	for what in like led back inside chosen versions unversioned page large moved sandbox complete; do
+	for what in like led back inside chosen versions unversioned page large many moved sandbox complete; do
 		POLICY=$policy run_host "$what.$policy" ./apart "$TMP" $what
 		well "$what, policy $policy" "$what.$policy" 'done'
 	done
