@@ -16,6 +16,7 @@
 #define NEAR 5u	  /* jmp rel32 */
 #define FAR 14u	  /* jmp *0(%rip), and the address */
 #define SHORT 2u  /* jmp rel8, to a far one before the function */
+#define MDWE 66	  /* PR_GET_MDWE, since Linux 6.3 */
 #define TRIES 100 /* to find no thread between the nops */
 
 #ifdef __x86_64__
@@ -149,16 +150,39 @@ static bool is_elsewhere(void *arg, const struct lgr_stopped *thread)
 	return !look->busy;
 }
 
-/* Writable for a moment, and not executable: nobody runs there. */
-static bool write_page(const struct lgr_door *door, uintptr_t target)
+static uintptr_t pages_of(const struct lgr_door *door, size_t *ret_size)
 {
 	uintptr_t lo = lgr_page_down(door->function - (door->before ? FAR : 0));
 	uintptr_t hi = lgr_page_up(door->at + lgr_min(door->nops, FAR)); /* no other segment */
-	bool done = lgr_sys_mprotect((void *)lo, hi - lo, PROT_READ | PROT_WRITE) == 0;
 
-	if (done)
-		put(door, target);
-	return lgr_sys_mprotect((void *)lo, hi - lo, PROT_READ | PROT_EXEC) == 0 && done;
+	*ret_size = hi - lo;
+	return lo;
+}
+
+/*
+ * Where nothing may become executable that is not (PR_SET_MDWE; systemd's MemoryDenyWriteExecute, which refuses
+ * any PROT_EXEC), code that was made writable would stay without it.
+ */
+bool lgr_door_opens(const struct lgr_door *door)
+{
+	size_t size;
+	uintptr_t lo = pages_of(door, &size);
+
+	return lgr_syscall(__NR_prctl, MDWE, 0, 0, 0, 0, 0) <= 0 &&
+	       lgr_sys_mprotect((void *)lo, size, PROT_READ | PROT_EXEC) == 0;
+}
+
+/* Writable for a moment, and not executable: nobody runs there. */
+static bool write_page(const struct lgr_door *door, uintptr_t target)
+{
+	size_t size;
+	uintptr_t lo = pages_of(door, &size);
+
+	if (!lgr_door_opens(door) ||
+	    lgr_sys_mprotect((void *)lo, size, PROT_READ | PROT_WRITE) != 0)
+		return false;
+	put(door, target);
+	return lgr_sys_mprotect((void *)lo, size, PROT_READ | PROT_EXEC) == 0;
 }
 
 /* With this thread alone there is nobody to stop but its signal handlers. */
@@ -210,6 +234,11 @@ static bool find(uintptr_t function, struct lgr_door *ret)
 }
 
 bool lgr_door_reaches(const struct lgr_door *door, uintptr_t target)
+{
+	return false;
+}
+
+bool lgr_door_opens(const struct lgr_door *door)
 {
 	return false;
 }

@@ -339,6 +339,8 @@ static int open_definitions(void)
 		pass.refused = site;
 		if (door && !(site->door && lgr_door_reaches(site->door, lgr_site_common(site))))
 			return -EOPNOTSUPP;
+		if (door && !lgr_door_opens(site->door))
+			return -EPERM;
 		site->original = door ? site->door->beyond : site->address;
 	}
 	if (!begin(n + 16))

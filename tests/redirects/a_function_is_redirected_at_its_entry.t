@@ -30,6 +30,14 @@ well "at the end of a segment" edge.out 'done'
 library short "$HERE/lib_inside.c" -DPROTECTED -fpatchable-function-entry=4
 run_host short.out ./entry "$TMP" short.so
 like "four bytes are too few: EOPNOTSUPP" "$(cat short.out)" 'Operation not supported: ..........'
+run_host filter.out ./entry "$TMP" gcc-16-14.so filter
+well "a filter refuses PROT_EXEC: nothing is touched" filter.out 'done'
+run_host mdwe.out ./entry "$TMP" gcc-16-14.so mdwe
+if grep -qx 'not here' mdwe.out; then
+	skip "the kernel refuses to make anything executable" "no PR_SET_MDWE"
+else
+	well "the kernel refuses to make anything executable: nothing is touched" mdwe.out 'done'
+fi
 
 # Code is written while it cannot be executed, and threads that would execute it stand still.
 LINGER=$(words_for "$TMP/traced") strace -f -qq -e trace=mprotect,mmap,mremap,pkey_mprotect -o trace -E LD_PRELOAD="$SHIM" \

@@ -2,10 +2,17 @@
  * entry.c - redirected at the function's entry: calls that the linker bound inside reach the
  * replacement, and its bytes come back.
  *
- * usage: entry FOLDER LIBRARY [alone]: without other threads, which linger cannot stop under a tracer
+ * usage: entry FOLDER LIBRARY [alone | mdwe | filter]
+ * alone: without other threads, which linger cannot stop under a tracer. The others: the kernel does not let
+ * anything become executable any more.
  * SPDX-License-Identifier: MIT
  */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "picture.h"
 
@@ -61,6 +68,41 @@ static void two_names(function *inside, function *first, function *second)
 	gives(call(), 15, "each restored");
 }
 
+/* As systemd's MemoryDenyWriteExecute does it, with kernels of either age. False: this one is too old. */
+static bool deny(const char *how)
+{
+	struct sock_filter refuse[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1),
+		BPF_STMT(BPF_RET, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(refuse) / sizeof(*refuse), refuse };
+
+	if (!strcmp(how, "mdwe"))
+		return !prctl(65 /* PR_SET_MDWE */, 1UL, 0, 0, 0);
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static void denied(const struct linger_change *change, const char *how)
+{
+	linger_redirect *made = redirect(change);
+	char err[256] = "";
+	int r;
+
+	restore(made);
+	if (!deny(how)) {
+		puts("not here");
+		return;
+	}
+	r = linger_redirect_one(change, &made, err, sizeof(err));
+	check(r == -EPERM, "not refused, but %d: %s", r, err);
+	gives(call(), 15, "the code can still be executed");
+}
+
 int main(int argc, char **argv)
 {
 	function *f, *inside, *by_previous;
@@ -94,6 +136,11 @@ int main(int argc, char **argv)
 	picture_compare(&before, "restored");
 	gives(call(), 15, "restored");
 
+	if (argc > 3 && strcmp(argv[3], "alone")) {
+		denied(&change, argv[3]);
+		puts("done");
+		return 0;
+	}
 	change.replacement = address_of(by_previous);
 	change.previous = &previous[3];
 	made = redirect(&change);
