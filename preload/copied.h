@@ -12,6 +12,7 @@
 #define LGR_COPIED_H
 
 #include "loaded.h"
+#include "scope.h"
 
 /*
  * Adds these slots to the program's image; nothing where no scope is known (scope.h). lgr_copied_done gives them
@@ -19,5 +20,11 @@
  */
 bool lgr_copied_find(struct lgr_loaded *program);
 void lgr_copied_done(struct lgr_loaded *program);
+
+/*
+ * Of such a word: the library whose reference it is, and the number of its symbol there. False: it is none. Takes
+ * as long as going through the library's relocations.
+ */
+bool lgr_copied_from(const struct lgr_elf *program, uintptr_t at, struct lgr_found *ret);
 
 #endif

@@ -62,18 +62,17 @@ static void add_slots(struct report *report, const struct linger_redirect *r,
 		      const struct lgr_tie *tie)
 {
 	const struct lgr_name *name = tie->site->name;
+	struct lgr_found from;
 
 	for (uint32_t i = 0; i < name->count; i++) {
-		const struct lgr_object *owner = lgr_registry_at(name->owner[i].slot);
-		const struct lgr_indexed *indexed = lgr_indexed_of(owner);
+		bool known = lgr_slot_reference(name, i, &from);
 		const struct linger_binding binding = {
-			.id = owner->id,
+			.id = lgr_slot_owner(name, i)->id,
 			.at = lgr_slot_of(name, i),
 			.kind = name->owner[i].kind,
 			.verdict = (unsigned)judge(r, tie, i),
 			.symbol = name->text,
-			.version = lgr_elf_version(&indexed->elf,
-						   indexed->slot[name->owner[i].nth].symbol),
+			.version = known ? lgr_elf_version(&from.elf, from.symbol) : NULL,
 		};
 
 		add(report, &binding);

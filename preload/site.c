@@ -7,6 +7,7 @@
 #include "site.h"
 
 #include "arena.h"
+#include "copied.h"
 #include "lock.h"
 #include "registry.h"
 #include "resolver.h"
@@ -255,25 +256,37 @@ static const struct link_map *given_up(const struct lgr_site *site)
 	return NULL;
 }
 
+bool lgr_slot_reference(const struct lgr_name *name, uint32_t i, struct lgr_found *ret)
+{
+	const struct lgr_object *owner = lgr_slot_owner(name, i);
+	const struct lgr_indexed *indexed = lgr_indexed_of(owner);
+	uint32_t symbol = indexed->slot[name->owner[i].nth].symbol;
+
+	if (!symbol)
+		return lgr_copied_from(&indexed->elf, (uintptr_t)lgr_slot_of(name, i), ret);
+	*ret = (struct lgr_found){ .map = lgr_map_of(owner),
+				   .elf = indexed->elf,
+				   .symbol = symbol };
+	return true;
+}
+
 /* Would the loader bind the slot to this very definition? */
 bool lgr_site_binds(const struct lgr_site *site, uint32_t i)
 {
 	const struct lgr_name *name = site->name;
-	const struct lgr_object *owner = lgr_slot_owner(name, i);
-	const struct lgr_indexed *indexed = lgr_indexed_of(owner);
-	const struct lgr_wanted wanted = {
+	struct lgr_found from, found;
+	struct lgr_wanted wanted = {
 		.name = name->text,
-		.version = lgr_elf_version(&indexed->elf, indexed->slot[name->owner[i].nth].symbol),
 		.hash = name->hash,
 		.address = name->owner[i].kind != LGR_SLOT_JUMP,
 		.reference = true,
 	};
-	struct lgr_found found;
 
 	/* Where nobody knows, the name has to do: left unbound, a replacement would call itself. */
-	if (!lgr_field_known(LGR_FIELD_SCOPES))
+	if (!lgr_field_known(LGR_FIELD_SCOPES) || !lgr_slot_reference(name, i, &from))
 		return true;
-	return lgr_scope_find(lgr_map_of(owner), given_up(site), &wanted, &found) &&
+	wanted.version = lgr_elf_version(&from.elf, from.symbol);
+	return lgr_scope_find(from.map, given_up(site), &wanted, &found) &&
 	       found.map == lgr_map_of(site->object) && found.symbol == site->symbol;
 }
 

@@ -15,6 +15,7 @@
 #include "door.h"
 #include "index.h"
 #include "linger.h"
+#include "scope.h"
 
 struct lgr_tie {
 	struct lgr_tie *older; /* on the same site */
@@ -120,6 +121,12 @@ uintptr_t lgr_door_target(const struct lgr_door *door);
 /* ------------------------------------------------------------------------------ slots of its name */
 
 const struct lgr_object *lgr_slot_owner(const struct lgr_name *name, uint32_t i);
+
+/*
+ * Whose reference it is, and the number of its symbol there: its owner's, or, of what the program has copied, the
+ * library's. False: not known.
+ */
+bool lgr_slot_reference(const struct lgr_name *name, uint32_t i, struct lgr_found *ret);
 
 /* Waits for its first call: it leads into its own object's PLT. */
 bool lgr_slot_is_unbound(const struct lgr_name *name, uint32_t i, uintptr_t value);

@@ -28,3 +28,11 @@ for link in "-Wl,-z,lazy" "-Wl,-z,now -Wl,-z,relro" "-no-pie -Wl,-z,norelro"; do
 	LINGER_SETTINGS="redirect:_ZN6Copied6answerEi=$TMP/r_copied.so#r_answer" run_host out ./objects
 	well "the same redirected" out 'answer 101'
 done
+
+echo 'T_1 {}; T_2 {} T_1;' >versions.map
+library versions "$HERE/lib_apart.c" -DVERSIONED=1 -Wl,--version-script=versions.map
+library table "$HERE/lib_table.c" -DELSEWHERE "${beside[@]}" versions.so
+program copied "${beside[@]}" table.so
+has_copy copied t_table
+run_host out ./copied "$TMP" versions
+well "a table, bound to one of two versions at one address" out 'done'
