@@ -112,26 +112,6 @@ static uint32_t find_own(struct lgr_object *module)
 	return kept;
 }
 
-/* Is the replacement what its module defines by the very name? */
-static bool is_namesake(const struct linger_redirect *r)
-{
-	const struct lgr_wanted wanted = { .name = r->name ? r->name->text : "",
-					   .hash = r->name ? r->name->hash : 0 };
-	const struct lgr_elf *elf;
-	struct lgr_elf room;
-	uint32_t symbol;
-	ElfW(Sym) s;
-
-	if (!r->name || !r->module.object)
-		return false;
-	elf = lgr_loaded_elf(r->module.object, &room);
-	symbol = lgr_elf_lookup(elf, &wanted);
-	if (!symbol)
-		return false;
-	s = lgr_site_found(r->module.object, r->name, elf, symbol);
-	return lgr_elf_address(elf, &s) == r->replacement;
-}
-
 /* Text behind the redirect, in the same block. */
 static const char *put_text(char **at, const char *text, size_t n)
 {
@@ -279,7 +259,6 @@ int lgr_redirect_make(const struct linger_change *change, bool override,
 		return -ENOMEM;
 	}
 	r->override = override;
-	r->namesake = override || is_namesake(r);
 	add(r);
 	error = r->name ? lgr_tie_by_name(r, why) : lgr_tie_by_address(r, why);
 	if (!error)

@@ -323,8 +323,7 @@ bool lgr_site_leads(const struct lgr_site *site, uintptr_t value, bool *ret_doub
 	for (const struct lgr_tie *tie = site->ties; tie; tie = tie->older) {
 		if (value != tie->redirect->replacement)
 			continue;
-		*ret_doubtful = site->twin || tie->redirect->namesake ||
-				leads_there_as_well(site, value);
+		*ret_doubtful = site->twin || tie->namesake || leads_there_as_well(site, value);
 		return true;
 	}
 	return false;

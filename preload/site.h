@@ -23,6 +23,7 @@ struct lgr_tie {
 	struct linger_redirect *redirect;
 	struct lgr_site *site;
 	bool gone; /* being taken back: its replacement is still recognised, but wanted by nobody */
+	bool namesake; /* the replacement is a definition of the very name */
 };
 
 struct lgr_site {
@@ -72,7 +73,6 @@ struct linger_redirect {
 	void **previous;
 	struct lgr_tie *ties;
 	struct lgr_tie *home; /* on the site that previous is about; NULL: nobody defines it now */
-	bool namesake;	      /* the replacement is a definition of the very name */
 	bool leaving;	      /* somebody is restoring it */
 	bool given;	      /* by a setting or the command: no program has the handle */
 	bool override;	      /* made by `override`: its module's definition against an older one */

@@ -155,6 +155,30 @@ void lgr_tie_home(struct linger_redirect *r, struct lgr_tie *tie)
 	r->home = tie;
 }
 
+/* Is the replacement what its module defines by the very name, in whatever version? */
+static bool is_namesake(const struct linger_redirect *r, const struct lgr_name *name)
+{
+	const struct lgr_wanted wanted = { .name = name->text,
+					   .hash = name->hash,
+					   .reference = true };
+	const struct lgr_elf *elf;
+	struct lgr_elf room;
+	bool found = false;
+	uint32_t symbol;
+
+	if (!r->module.object || r->override)
+		return r->override;
+	elf = lgr_loaded_elf(r->module.object, &room);
+	symbol = lgr_elf_lookup(elf, &wanted);
+	for (uint32_t i = symbol ? lgr_elf_same_name(elf, symbol, 0) : 0; i && !found;
+	     i = lgr_elf_same_name(elf, symbol, i)) {
+		ElfW(Sym) s = lgr_site_found(r->module.object, name, elf, i);
+
+		found = lgr_elf_resolve(elf, &s) == r->replacement;
+	}
+	return found;
+}
+
 /*
  * One that was there before is found again when the definition that took over from it goes. Tied twice, the
  * redirect would be its own previous.
@@ -170,7 +194,11 @@ static struct lgr_tie *tie_of(struct linger_redirect *r, struct lgr_site *site)
 	tie = lgr_arena_alloc(sizeof(*tie));
 	if (!tie)
 		return NULL;
-	*tie = (struct lgr_tie){ .older = *at, .redirect = r, .site = site, .next = r->ties };
+	*tie = (struct lgr_tie){ .older = *at,
+				 .next = r->ties,
+				 .redirect = r,
+				 .site = site,
+				 .namesake = is_namesake(r, site->name) };
 	return r->ties = *at = tie;
 }
 

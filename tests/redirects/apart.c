@@ -65,6 +65,47 @@ static void led_to_its_like(void)
 	picture_compare(&before, "the end");
 }
 
+/* Each replaces the other, by its address. */
+static void swapped(void)
+{
+	function *one = function_of(open_library("calls1.so", RTLD_NOW), "apart_call");
+	function *other = function_of(open_library("calls_two.so", RTLD_NOW), "apart_call");
+	function *first = function_of(open_library("apart1.so", RTLD_NOW), "t_apart");
+	function *second = function_of(open_library("apart2.so", RTLD_NOW), "t_apart");
+
+	before = picture_take();
+	for (int i = 0; i < 2; i++) {
+		linger_redirect *made[] = { redirect_at(first, second),
+					    redirect_at(second, first) };
+
+		gives(one(), 2, "swapped");
+		gives(other(), 1, "swapped");
+		restore(made[i]);
+		gives(one(), i ? 2 : 1, "one is taken back");
+		gives(other(), i ? 2 : 1, "one is taken back");
+		restore(made[!i]);
+		picture_compare(&before, "the end");
+	}
+}
+
+/* The replacement is what another library calls by the very name, an IFUNC's choice. */
+static void chosen_by_its_like(void)
+{
+	function *call = function_of(open_library("calls_chosen.so", RTLD_NOW), "apart_call");
+	linger_redirect *made;
+
+	open_library("apart1.so", RTLD_NOW);
+	before = picture_take();
+	made = redirect(&(struct linger_change){
+		.symbol = "t_apart",
+		.provider = symbol(open_library("apart1.so", RTLD_NOW), "t_apart"),
+		.replacement = symbol(open_library("chosen.so", RTLD_NOW), "t_apart") });
+	gives(call(), 5, "redirected");
+	restore(made);
+	gives(call(), 5, "the end");
+	picture_compare(&before, "the end");
+}
+
 /* Two definitions that take over from each other: what replaces both is never its own previous. */
 static void back_again(void)
 {
@@ -337,6 +378,10 @@ int main(int argc, char **argv)
 		replaced_by_its_like();
 	else if (!strcmp(what, "led"))
 		led_to_its_like();
+	else if (!strcmp(what, "swapped"))
+		swapped();
+	else if (!strcmp(what, "chosen_like"))
+		chosen_by_its_like();
 	else if (!strcmp(what, "back"))
 		back_again();
 	else if (!strcmp(what, "unversioned"))

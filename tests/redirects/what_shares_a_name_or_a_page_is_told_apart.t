@@ -11,10 +11,12 @@ now=(-Wl,-z,now -Wl,-z,relro)
 source=$HERE/lib_apart.c
 for i in 1 2 3; do library apart$i "$source" -DNUMBER=$i "${now[@]}"; done
 for i in 1 5 40; do library calls$i "$source" -DCALLS -DPAGES=$i "${now[@]}" "${beside[@]}" apart1.so; done
+library calls_two "$source" -DCALLS -DPAGES=1 "${now[@]}" "${beside[@]}" apart2.so
 library closes "$source" -DCALLS -DCLOSES -DPAGES=1 "${now[@]}" "${beside[@]}" apart1.so
 library many "$source" -DSLOTS=300000 "${now[@]}" "${beside[@]}" apart1.so
 library inside "$source" -DNUMBER=5 -DCALLS -DPAGES=1 -Wl,-z,now -Wl,-z,norelro
 library chosen "$source" -DNUMBER=5 -DCHOSEN -DCALLS -DPAGES=1 -Wl,-z,now -Wl,-z,norelro
+library calls_chosen "$source" -DCALLS -DPAGES=1 "${now[@]}" "${beside[@]}" chosen.so
 echo 'T_1 {}; T_2 {} T_1;' >apart.map
 library versioned "$source" -DVERSIONED=1 -Wl,--version-script=apart.map "${now[@]}"
 library old "$source" -DCALLS -DPAGES=1 -DOLD "${now[@]}" "${beside[@]}" versioned.so
@@ -45,7 +47,7 @@ library crowd -x c /dev/null -x none -Wl,-rpath,'$ORIGIN:$ORIGIN/crowd' -Wl,--no
 program apart
 
 for policy in off safe never; do
-	for what in like led back inside chosen versions unversioned page large many moved sandbox complete; do
+	for what in like led swapped chosen_like back inside chosen versions unversioned page large many moved sandbox complete; do
 		POLICY=$policy run_host "$what.$policy" ./apart "$TMP" $what
 		well "$what, policy $policy" "$what.$policy" 'done'
 	done
