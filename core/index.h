@@ -27,7 +27,8 @@ enum lgr_mark {
 	LGR_MARK_SINGLED = 4, /* of an object that gets something else than everybody */
 	LGR_MARK_FIXED = 8,   /* no binding that can be changed: COPY, TLS */
 	LGR_MARK_CODE = 16,   /* in another segment that is not writable (DT_TEXTREL) */
-	LGR_MARK_LED = 32     /* a pass has led it to what the loader may have bound others to */
+	LGR_MARK_KNOWN =
+		32 /* whose definition it is bound to is noted, since what it holds does not tell */
 };
 #define LGR_MARK_SHIFT 56
 
@@ -36,8 +37,8 @@ struct lgr_owner {
 	uint32_t slot;	   /* of the object in the registry */
 	uint32_t nth : 28; /* which one it is there */
 	uint32_t kind : 4; /* enum lgr_slot_kind */
+	uint32_t bound;	   /* with LGR_MARK_KNOWN: the lower half of the id of who defines it */
 };
-static_assert(sizeof(struct lgr_owner) == 8, "one word");
 
 struct lgr_name {
 	struct lgr_name *next;	 /* with the same hash, or nearly */
@@ -77,6 +78,13 @@ static inline void lgr_slot_mark(struct lgr_name *name, uint32_t i, enum lgr_mar
 	uint64_t bit = (uint64_t)mark << LGR_MARK_SHIFT;
 
 	name->at[i] = on ? name->at[i] | bit : name->at[i] & ~bit;
+}
+
+/* Notes, or forgets, whose definition it is bound to. */
+static inline void lgr_slot_know(struct lgr_name *name, uint32_t i, uint64_t id, bool on)
+{
+	lgr_slot_mark(name, i, LGR_MARK_KNOWN, on);
+	name->owner[i].bound = (uint32_t)id;
 }
 
 /* What the index has of an object. */

@@ -89,19 +89,19 @@ static void write_slot(struct lgr_name *name, uint32_t i, uintptr_t value)
 	pass.written += done;
 }
 
-/* To a namesake of the definition: the loader's search does not tell later who was bound to which before. */
-static bool is_led_to(const struct lgr_site *site, uintptr_t value)
+/* Where others lead, too: the loader's search does not tell later who was bound to which before. */
+static bool is_shared(const struct lgr_site *site, uintptr_t value)
 {
 	bool doubtful;
 
-	return value != site->address && lgr_site_leads(site, value, &doubtful) && doubtful;
+	return lgr_site_leads(site, value, &doubtful) && doubtful;
 }
 
 static void lead(struct lgr_site *site, uint32_t i, uintptr_t value)
 {
 	write_slot(site->name, i, value);
 	if (lgr_slot_load(site->name, i) == value)
-		lgr_slot_mark(site->name, i, LGR_MARK_LED, is_led_to(site, value));
+		lgr_slot_know(site->name, i, site->id, is_shared(site, value));
 }
 
 /* common: what the slot is to lead to, unless its object is singled out; 0: each is asked for. */
@@ -119,7 +119,7 @@ static void settle_slot(struct lgr_site *site, uint32_t i, uintptr_t common)
 	if (value == wanted)
 		return;
 	if (lgr_site_leads(site, value, &doubtful)) {
-		if (!doubtful || lgr_site_led(site, i, value) || lgr_site_binds(site, i))
+		if (!doubtful || lgr_site_has(site, i))
 			lead(site, i, wanted);
 	} else if (lgr_slot_is_unbound(name, i, value)) {
 		site->lazy = true;
@@ -231,7 +231,7 @@ static uintptr_t common_before(const struct lgr_site *site, uintptr_t was)
 	bool doubtful;
 
 	return lgr_site_leads(site, was, &doubtful) && !doubtful && was != site->bound &&
-			       !is_led_to(site, site->bound)
+			       !is_shared(site, site->bound)
 		       ? was
 		       : 0;
 }

@@ -304,10 +304,42 @@ static bool leads_there_as_well(const struct lgr_site *site, uintptr_t replaceme
 	return false;
 }
 
-bool lgr_site_led(const struct lgr_site *site, uint32_t i, uintptr_t value)
+bool lgr_site_has(const struct lgr_site *site, uint32_t i)
 {
-	return lgr_slot_is(site->name, i, LGR_MARK_LED) && !site->twin &&
-	       !leads_there_as_well(site, value);
+	bool known = lgr_slot_is(site->name, i, LGR_MARK_KNOWN);
+
+	if (known && site->name->owner[i].bound != (uint32_t)site->id)
+		return false;
+	return (known && !site->twin) || lgr_site_binds(site, i);
+}
+
+/* The only one who leads there by now, or is there; 0: nobody, or there are more. */
+static uint64_t find_other(const struct lgr_tie *tie)
+{
+	uint64_t id = 0;
+
+	for (const struct lgr_site *site = tie->site->name->sites; site; site = site->next)
+		for (const struct lgr_tie *other = site->ties; other; other = other->older) {
+			if (other == tie ||
+			    other->redirect->replacement != tie->redirect->replacement)
+				continue;
+			if (site == tie->site || tie->namesake || (id && id != site->id))
+				return 0;
+			id = site->id;
+		}
+	return tie->namesake ? tie->redirect->module.id : id;
+}
+
+void lgr_site_know_others(const struct lgr_tie *tie)
+{
+	struct lgr_name *name = tie->site->name;
+	uint64_t id = find_other(tie);
+
+	for (uint32_t i = 0; id && i < name->count; i++)
+		if (!lgr_slot_is(name, i, LGR_MARK_KNOWN) &&
+		    !lgr_slot_is(name, i, LGR_MARK_FIXED) &&
+		    lgr_slot_load(name, i) == tie->redirect->replacement)
+			lgr_slot_know(name, i, id, true);
 }
 
 /* Is this one of the addresses that the site has led to? Sets what else may have put it there. */
@@ -397,7 +429,7 @@ int lgr_site_judge(const struct lgr_tie *tie, uint32_t i)
 			return LINGER_NOT_MEANT;
 		if (lgr_slot_is(name, i, LGR_MARK_REFUSED))
 			return LINGER_REFUSED;
-		return doubtful && !lgr_site_binds(tie->site, i) ? LINGER_OTHER : LINGER_UNSETTLED;
+		return doubtful && !lgr_site_has(tie->site, i) ? LINGER_OTHER : LINGER_UNSETTLED;
 	}
 	return lgr_slot_is_unbound(name, i, value) && lgr_site_binds(tie->site, i) ? LINGER_UNBOUND
 										   : LINGER_OTHER;

@@ -134,8 +134,11 @@ bool lgr_slot_is_unbound(const struct lgr_name *name, uint32_t i, uintptr_t valu
 /* Is this one of the addresses that the site has led to? Sets whether something else may have put it there. */
 bool lgr_site_leads(const struct lgr_site *site, uintptr_t value, bool *ret_doubtful);
 
-/* It holds such an address, and no other definition's redirect has put it there. */
-bool lgr_site_led(const struct lgr_site *site, uint32_t i, uintptr_t value);
+/* Of such an address that may be another definition's: is the slot bound to this one? */
+bool lgr_site_has(const struct lgr_site *site, uint32_t i);
+
+/* A new tie: what holds its replacement by now holds it for another definition of the name. */
+void lgr_site_know_others(const struct lgr_tie *tie);
 
 /* Would the loader bind the slot to this very definition? */
 bool lgr_site_binds(const struct lgr_site *site, uint32_t i);

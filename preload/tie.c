@@ -199,7 +199,9 @@ static struct lgr_tie *tie_of(struct linger_redirect *r, struct lgr_site *site)
 				 .redirect = r,
 				 .site = site,
 				 .namesake = is_namesake(r, site->name) };
-	return r->ties = *at = tie;
+	r->ties = *at = tie;
+	lgr_site_know_others(tie);
+	return tie;
 }
 
 static bool tie_to(struct linger_redirect *r, struct lgr_object *object, const struct lgr_elf *elf,

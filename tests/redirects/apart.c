@@ -132,6 +132,35 @@ static void back_again(void)
 	gives(function_of(other, "t_apart")(), 2, "the end");
 }
 
+/* One takes over, and when all is undone the loader's search would find a third one first. */
+static void taken_over(void)
+{
+	function *call = function_of(open_library("calls_two.so", RTLD_NOW), "apart_call");
+	void *one = open_library("apart1.so", RTLD_NOW | RTLD_GLOBAL);
+	linger_redirect *made = redirect_to("t_apart", by("apart_100"));
+
+	close_handle(one);
+	open_library("apart3.so", RTLD_NOW | RTLD_GLOBAL);
+	restore(made);
+	gives(call(), 2, "the end");
+}
+
+/* What the redirect leads to is what a caller had before; the loader would find the definition by now. */
+static void had_it_before(void)
+{
+	function *call = function_of(open_library("calls_two.so", RTLD_NOW), "apart_call");
+	void *like = open_library("apart2.so", RTLD_NOW);
+	linger_redirect *made;
+
+	open_library("apart1.so", RTLD_NOW | RTLD_GLOBAL);
+	before = picture_take();
+	made = redirect_to("t_apart", function_of(like, "t_apart"));
+	gives(call(), 2, "redirected");
+	restore(made);
+	gives(call(), 2, "the end");
+	picture_compare(&before, "the end");
+}
+
 /* Bound without a version, at the first call, to the oldest one. */
 static void without_version(void)
 {
@@ -384,6 +413,10 @@ int main(int argc, char **argv)
 		chosen_by_its_like();
 	else if (!strcmp(what, "back"))
 		back_again();
+	else if (!strcmp(what, "over"))
+		taken_over();
+	else if (!strcmp(what, "had"))
+		had_it_before();
 	else if (!strcmp(what, "unversioned"))
 		without_version();
 	else if (!strcmp(what, "inside"))

@@ -47,7 +47,7 @@ library crowd -x c /dev/null -x none -Wl,-rpath,'$ORIGIN:$ORIGIN/crowd' -Wl,--no
 program apart
 
 for policy in off safe never; do
-	for what in like led swapped chosen_like back inside chosen versions unversioned page large many moved sandbox complete; do
+	for what in like led swapped chosen_like back over had inside chosen versions unversioned page large many moved sandbox complete; do
 		POLICY=$policy run_host "$what.$policy" ./apart "$TMP" $what
 		well "$what, policy $policy" "$what.$policy" 'done'
 	done
