@@ -68,6 +68,20 @@ static void two_names(function *inside, function *first, function *second)
 	gives(call(), 15, "each restored");
 }
 
+/* Data has no entry, whatever it looks like: its page stays writable. */
+static void no_entry(void *library, function *replacement)
+{
+	struct linger_change change = { .symbol = "t_fill",
+					.replacement = address_of(replacement),
+					.flags = LINGER_AT_ENTRY };
+	unsigned char *data = symbol(library, "t_fill");
+	linger_redirect *made;
+	int r = linger_redirect_one(&change, &made, NULL, 0);
+
+	check(r == -EOPNOTSUPP, "data redirected at its entry: %d", r);
+	data[40] = 1;
+}
+
 /* As systemd's MemoryDenyWriteExecute does it, with kernels of either age. False: this one is too old. */
 static bool deny(const char *how)
 {
@@ -155,6 +169,8 @@ int main(int argc, char **argv)
 	gives(call(), 15, "both restored");
 	picture_compare(&before, "both restored");
 
+	if (strcmp(argv[2], "edge.so"))
+		no_entry(open_library(argv[2], RTLD_NOW), f);
 	two_names(inside, f, function_of(handle, "r_second"));
 	picture_compare(&before, "two names restored");
 

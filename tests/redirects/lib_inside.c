@@ -13,6 +13,8 @@
 int t_inside(void);
 int call_inside(void);
 
+unsigned char t_fill[64] = { [0 ... 31] = 0x90 }; /* data that looks like nops */
+
 HOW int t_inside(void)
 {
 	static volatile int value = 5; /* no pure function: each call is made */
