@@ -252,12 +252,29 @@ bool lgr_door_set(struct lgr_door *door, uintptr_t target)
 
 static struct lgr_door *doors;
 
-struct lgr_door *lgr_door_of(uintptr_t function)
+static struct lgr_door *known(uintptr_t function)
 {
-	struct lgr_door *door = doors, found;
+	struct lgr_door *door = doors;
 
 	while (door && door->function != function)
 		door = door->next;
+	return door;
+}
+
+bool lgr_door_fits(uintptr_t function, uintptr_t target)
+{
+	const struct lgr_door *door = known(function);
+	struct lgr_door found;
+
+	if (!door && find(function, &found))
+		door = &found;
+	return door && lgr_door_reaches(door, target);
+}
+
+struct lgr_door *lgr_door_of(uintptr_t function)
+{
+	struct lgr_door *door = known(function), found;
+
 	if (door || !find(function, &found))
 		return door;
 	door = lgr_arena_alloc(sizeof(*door));

@@ -37,6 +37,9 @@ struct lgr_door {
 struct lgr_door *lgr_door_of(uintptr_t function);
 void lgr_door_free(struct lgr_door *door);
 
+/* Has the function one, or would it have, from where a jump can reach target? */
+bool lgr_door_fits(uintptr_t function, uintptr_t target);
+
 /* Can a jump there reach target? */
 bool lgr_door_reaches(const struct lgr_door *door, uintptr_t target);
 

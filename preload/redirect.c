@@ -224,22 +224,6 @@ static int check_change(const struct linger_change *c, struct parsed *p, struct 
 	return problem ? -EINVAL : 0;
 }
 
-/* Is there room for a jump at each entry? */
-static int check_doors(const struct linger_redirect *r, struct lgr_text *why)
-{
-	if (!(r->flags & LINGER_AT_ENTRY))
-		return 0;
-	for (const struct lgr_tie *tie = r->ties; tie; tie = tie->next)
-		if (!tie->site->door || !lgr_door_reaches(tie->site->door, r->replacement)) {
-			lgr_text_add(why, tie->site->name->text);
-			lgr_text_add(why,
-				     " has no nops at its entry that a jump to the replacement "
-				     "fits in (-fpatchable-function-entry=14 has room for any)");
-			return -EOPNOTSUPP;
-		}
-	return 0;
-}
-
 int lgr_redirect_make(const struct linger_change *change, bool override,
 		      struct linger_redirect **ret, struct lgr_text *why)
 {
@@ -261,8 +245,6 @@ int lgr_redirect_make(const struct linger_change *change, bool override,
 	r->override = override;
 	add(r);
 	error = r->name ? lgr_tie_by_name(r, why) : lgr_tie_by_address(r, why);
-	if (!error)
-		error = check_doors(r, why);
 	if (error) {
 		lgr_redirect_let_go(r);
 		lgr_redirect_free(r);

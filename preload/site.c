@@ -93,10 +93,7 @@ struct lgr_site *lgr_site_get(struct lgr_object *object, struct lgr_name *name, 
 
 void lgr_site_find_door(struct lgr_site *site)
 {
-	unsigned type = ELF64_ST_TYPE(site->elf->symbols[site->symbol].st_info);
-
-	/* Data may look like nops, and its page is not to become code. */
-	if (site->door || type == STT_OBJECT || type == STT_COMMON)
+	if (site->door)
 		return;
 	site->door = lgr_door_of(site->address);
 	if (!site->door)

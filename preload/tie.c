@@ -51,9 +51,22 @@ static bool is_copied(const struct lgr_elf *elf, const ElfW(Sym) *s)
 	return false;
 }
 
+/* Is there room for a jump at its entry, where one is asked for? Data may look like nops. */
+static bool has_entry(const struct linger_redirect *r, const struct lgr_object *object,
+		      const struct lgr_elf *elf, uint32_t symbol)
+{
+	const char *text = elf->strings + elf->symbols[symbol].st_name;
+	ElfW(Sym) s = lgr_site_found(object, r->name ? r->name : lgr_index_find(text), elf, symbol);
+	unsigned type = ELF64_ST_TYPE(s.st_info);
+
+	return !(r->flags & LINGER_AT_ENTRY) ||
+	       (type != STT_OBJECT && type != STT_COMMON &&
+		lgr_door_fits(lgr_elf_resolve(elf, &s), r->replacement));
+}
+
 /* A definition that may be redirected. Returns 0 or why not. */
-static int check_symbol(const struct lgr_object *object, const struct lgr_elf *elf, uint32_t symbol,
-			struct lgr_text *why)
+static int check_symbol(const struct linger_redirect *r, const struct lgr_object *object,
+			const struct lgr_elf *elf, uint32_t symbol, struct lgr_text *why)
 {
 	const ElfW(Sym) *s = &elf->symbols[symbol];
 	const char *name = elf->strings + s->st_name, *problem = NULL;
@@ -68,6 +81,9 @@ static int check_symbol(const struct lgr_object *object, const struct lgr_elf *e
 	else if (is_copied(elf, s))
 		problem = " is data that the program has its own copy of (a COPY relocation), "
 			  "which its code uses directly";
+	else if (!has_entry(r, object, elf, symbol))
+		problem = " has no nops at its entry that a jump to the replacement "
+			  "fits in (-fpatchable-function-entry=14 has room for any)";
 	if (!problem)
 		return 0;
 	lgr_text_add(why, name);
@@ -271,7 +287,7 @@ int lgr_tie_by_name(struct linger_redirect *r, struct lgr_text *why)
 		return -ENOENT;
 	}
 	elf = lgr_loaded_elf(object, &room);
-	error = check_symbol(object, elf, symbol, why);
+	error = check_symbol(r, object, elf, symbol, why);
 	if (error)
 		return error;
 	return tie_all(r, object, elf, symbol) ? 0 : no_memory(why);
@@ -316,7 +332,7 @@ int lgr_tie_by_address(struct linger_redirect *r, struct lgr_text *why)
 		return error;
 	}
 	for (uint32_t i = 0; (i = next_at(object, elf, r->address, i));) {
-		error = check_symbol(object, elf, i, why);
+		error = check_symbol(r, object, elf, i, why);
 		if (error)
 			return error;
 		if (!tie_to(r, object, elf, i))
@@ -337,7 +353,7 @@ void lgr_tie_to_new(struct linger_redirect *r, struct lgr_object *object)
 		return;
 	lgr_text_init(&why, buffer, sizeof(buffer));
 	if (!lgr_redirect_index() ||
-	    check_symbol(object, lgr_loaded_elf(object, &room), symbol, &why) ||
+	    check_symbol(r, object, lgr_loaded_elf(object, &room), symbol, &why) ||
 	    !tie_all(r, object, lgr_loaded_elf(object, &room), symbol)) {
 		lgr_registry_refuse(object, LGR_RSN_E_REDIRECT);
 		return;

@@ -30,6 +30,9 @@ well "at the end of a segment" edge.out 'done'
 library short "$HERE/lib_inside.c" -DPROTECTED -fpatchable-function-entry=4
 run_host short.out ./entry "$TMP" short.so
 like "four bytes are too few: EOPNOTSUPP" "$(cat short.out)" 'Operation not supported: ..........'
+library plain "$HERE/lib_inside.c" -DPROTECTED
+run_host later.out ./entry "$TMP" plain.so later
+well "one that comes later and has no such entry" later.out 'done'
 run_host filter.out ./entry "$TMP" gcc-16-14.so filter
 well "a filter refuses PROT_EXEC: nothing is touched" filter.out 'done'
 run_host mdwe.out ./entry "$TMP" gcc-16-14.so mdwe

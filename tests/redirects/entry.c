@@ -2,8 +2,8 @@
  * entry.c - redirected at the function's entry: calls that the linker bound inside reach the
  * replacement, and its bytes come back.
  *
- * usage: entry FOLDER LIBRARY [alone | mdwe | filter]
- * alone: without other threads, which linger cannot stop under a tracer. The others: the kernel does not let
+ * usage: entry FOLDER LIBRARY [alone | mdwe | filter | later]
+ * later: the library has no such entries, and is opened when a redirect waits for one. alone: without other threads, which linger cannot stop under a tracer. The others: the kernel does not let
  * anything become executable any more.
  * SPDX-License-Identifier: MIT
  */
@@ -82,6 +82,26 @@ static void no_entry(void *library, function *replacement)
 	data[40] = 1;
 }
 
+/* What cannot be done is left, and what came with it is done. */
+static void later(const char *library)
+{
+	void *replacing = open_library("rep.so", RTLD_NOW);
+	const void *replacement = symbol(replacing, "r_answer");
+	linger_redirect *other = redirect(&(struct linger_change){
+		.symbol = "call_inside", .replacement = replacement, .flags = LINGER_LATER });
+	linger_redirect *entry = redirect(
+		&(struct linger_change){ .symbol = "t_inside",
+					 .replacement = replacement,
+					 .flags = LINGER_LATER | LINGER_AT_ENTRY });
+	void *handle = open_library(library, RTLD_NOW | RTLD_GLOBAL);
+
+	gives(function_of(handle, "call_inside")(), 100, "the other one");
+	gives(function_of(handle, "t_inside")(), 5, "no entry");
+	restore(entry);
+	restore(other);
+	gives(function_of(handle, "call_inside")(), 15, "the end");
+}
+
 /* As systemd's MemoryDenyWriteExecute does it, with kernels of either age. False: this one is too old. */
 static bool deny(const char *how)
 {
@@ -128,6 +148,11 @@ int main(int argc, char **argv)
 
 	check(argc >= 3 && linger_is_here(), "usage: entry FOLDER LIBRARY [alone], with linger");
 	folder = argv[1];
+	if (argc > 3 && !strcmp(argv[3], "later")) {
+		later(argv[2]);
+		puts("done");
+		return 0;
+	}
 	handle = open_library(argv[2], RTLD_NOW | RTLD_GLOBAL);
 	call = function_of(handle, "call_inside");
 	inside = function_of(handle, "t_inside");
