@@ -16,7 +16,6 @@
 #define NEAR 5u	  /* jmp rel32 */
 #define FAR 14u	  /* jmp *0(%rip), and the address */
 #define SHORT 2u  /* jmp rel8, to a far one before the function */
-#define MDWE 66	  /* PR_GET_MDWE, since Linux 6.3 */
 #define TRIES 100 /* to find no thread between the nops */
 
 #ifdef __x86_64__
@@ -150,39 +149,31 @@ static bool is_elsewhere(void *arg, const struct lgr_stopped *thread)
 	return !look->busy;
 }
 
-static uintptr_t pages_of(const struct lgr_door *door, size_t *ret_size)
-{
-	uintptr_t lo = lgr_page_down(door->function - (door->before ? FAR : 0));
-	uintptr_t hi = lgr_page_up(door->at + lgr_min(door->nops, FAR)); /* no other segment */
-
-	*ret_size = hi - lo;
-	return lo;
-}
-
 /*
- * Where nothing may become executable that is not (PR_SET_MDWE; systemd's MemoryDenyWriteExecute, which refuses
- * any PROT_EXEC), code that was made writable would stay without it.
+ * Where nothing may become executable that was written (PR_SET_MDWE; systemd's MemoryDenyWriteExecute, which refuses
+ * any PROT_EXEC), code that was made writable would stay without it. A page of linger's own tells.
  */
-bool lgr_door_opens(const struct lgr_door *door)
+bool lgr_door_opens(void)
 {
-	size_t size;
-	uintptr_t lo = pages_of(door, &size);
+	void *page = lgr_sys_mmap(LGR_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				  -1);
+	bool opens = page && lgr_sys_mprotect(page, LGR_PAGE, PROT_READ | PROT_EXEC) == 0;
 
-	return lgr_syscall(__NR_prctl, MDWE, 0, 0, 0, 0, 0) <= 0 &&
-	       lgr_sys_mprotect((void *)lo, size, PROT_READ | PROT_EXEC) == 0;
+	if (page)
+		lgr_sys_munmap(page, LGR_PAGE);
+	return opens;
 }
 
 /* Writable for a moment, and not executable: nobody runs there. */
 static bool write_page(const struct lgr_door *door, uintptr_t target)
 {
-	size_t size;
-	uintptr_t lo = pages_of(door, &size);
+	uintptr_t lo = lgr_page_down(door->function - (door->before ? FAR : 0));
+	uintptr_t hi = lgr_page_up(door->at + lgr_min(door->nops, FAR)); /* no other segment */
 
-	if (!lgr_door_opens(door) ||
-	    lgr_sys_mprotect((void *)lo, size, PROT_READ | PROT_WRITE) != 0)
+	if (!lgr_door_opens() || lgr_sys_mprotect((void *)lo, hi - lo, PROT_READ | PROT_WRITE) != 0)
 		return false;
 	put(door, target);
-	return lgr_sys_mprotect((void *)lo, size, PROT_READ | PROT_EXEC) == 0;
+	return lgr_sys_mprotect((void *)lo, hi - lo, PROT_READ | PROT_EXEC) == 0;
 }
 
 /* With this thread alone there is nobody to stop but its signal handlers. */
@@ -238,7 +229,7 @@ bool lgr_door_reaches(const struct lgr_door *door, uintptr_t target)
 	return false;
 }
 
-bool lgr_door_opens(const struct lgr_door *door)
+bool lgr_door_opens(void)
 {
 	return false;
 }

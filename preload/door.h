@@ -43,8 +43,8 @@ bool lgr_door_fits(uintptr_t function, uintptr_t target);
 /* Can a jump there reach target? */
 bool lgr_door_reaches(const struct lgr_door *door, uintptr_t target);
 
-/* Does the kernel let it be written, and be executed behind that? */
-bool lgr_door_opens(const struct lgr_door *door);
+/* Does the kernel let what was written be executed? */
+bool lgr_door_opens(void);
 
 /* Makes it lead to target; 0: as it was. False: the threads could not be stopped, or the page not be written. */
 bool lgr_door_set(struct lgr_door *door, uintptr_t target);

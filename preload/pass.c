@@ -339,7 +339,7 @@ static int open_definitions(void)
 		pass.refused = site;
 		if (door && !(site->door && lgr_door_reaches(site->door, lgr_site_common(site))))
 			return -EOPNOTSUPP;
-		if (door && !lgr_door_opens(site->door))
+		if (door && !lgr_door_opens())
 			return -EPERM;
 		site->original = door ? site->door->beyond : site->address;
 	}

@@ -56,12 +56,14 @@ static bool has_entry(const struct linger_redirect *r, const struct lgr_object *
 		      const struct lgr_elf *elf, uint32_t symbol)
 {
 	const char *text = elf->strings + elf->symbols[symbol].st_name;
-	ElfW(Sym) s = lgr_site_found(object, r->name ? r->name : lgr_index_find(text), elf, symbol);
-	unsigned type = ELF64_ST_TYPE(s.st_info);
+	unsigned type = ELF64_ST_TYPE(elf->symbols[symbol].st_info);
+	ElfW(Sym) s;
 
-	return !(r->flags & LINGER_AT_ENTRY) ||
-	       (type != STT_OBJECT && type != STT_COMMON &&
-		lgr_door_fits(lgr_elf_resolve(elf, &s), r->replacement));
+	if (!(r->flags & LINGER_AT_ENTRY))
+		return true;
+	s = lgr_site_found(object, r->name ? r->name : lgr_index_find(text), elf, symbol);
+	return type != STT_OBJECT && type != STT_COMMON &&
+	       lgr_door_fits(lgr_elf_resolve(elf, &s), r->replacement);
 }
 
 /* A definition that may be redirected. Returns 0 or why not. */
