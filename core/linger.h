@@ -374,7 +374,8 @@ extern int linger_previous_(const linger_redirect *redirect, void **ret) LINGER_
  *		a definition in ld.so, the vDSO, a sanitizer's runtime, or one that linger itself needs;
  *		LINGER_AT_ENTRY where the entry cannot be patched
  *  -EXDEV	LINGER_COMPLETE, and something is out of reach
- *  -EPERM	the kernel refuses to make the pages writable
+ *  -EPERM	the kernel refuses to make the pages writable; with LINGER_AT_ENTRY, or to make what was
+ *		written executable (PR_SET_MDWE, systemd's MemoryDenyWriteExecute)
  *  -EBUSY	called where it cannot be done: in a signal handler that interrupted linger
  *  -ENOMEM, -ENOSYS (absent or switched off)
  *

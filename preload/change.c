@@ -126,7 +126,7 @@ static int make_all(const struct linger_change *changes, size_t n, struct lgr_te
 	int error = 0;
 
 	for (; !error && made < n; made += !error) {
-		error = lgr_redirect_make(&changes[made], false, &r, why);
+		error = lgr_redirect_make(&changes[made], 0, &r, why);
 		if (error)
 			break;
 		error = check_complete(r, false, why);

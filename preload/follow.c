@@ -13,6 +13,7 @@
 #include "redirect.h"
 #include "region.h"
 #include "registry.h"
+#include "scope.h"
 #include "sys.h"
 #include "tie.h"
 
@@ -95,12 +96,50 @@ static void offer(struct lgr_object *object)
 	tied.keeps = keeps;
 }
 
-static void welcome(struct lgr_object *object)
+/* Was it loaded because this other one was opened? */
+static bool came_for(const struct lgr_object *object, const struct lgr_object *opened)
 {
-	lgr_override(object);
-	offer(object);
-	if (lgr_redirects_filter() && lgr_loaded_index(object))
-		lgr_sites_apply_to(object);
+	const struct lgr_scope *scope = lgr_scope_of(lgr_map_of(opened));
+
+	if (lgr_scope_of(lgr_map_of(object)))
+		return false; /* it was opened by itself */
+	for (uint32_t i = 0; scope && i < scope->count; i++)
+		if (scope->list[i] == lgr_map_of(object))
+			return true;
+	return false;
+}
+
+/* Of the news: the first that did not come with this one. */
+static uint32_t end_of_group(uint32_t first)
+{
+	uint32_t end = first + 1;
+
+	while (end < news.n && lgr_is_there(&news.at[end]) &&
+	       came_for(news.at[end].object, news.at[first].object))
+		end++;
+	return end;
+}
+
+static void welcome(uint32_t first, uint32_t end)
+{
+	for (uint32_t i = end; i-- > first;)
+		lgr_override(news.at[i].object, news.at[first].id);
+	for (uint32_t i = first; i < end; i++) {
+		offer(news.at[i].object);
+		if (lgr_redirects_filter() && lgr_loaded_index(news.at[i].object))
+			lgr_sites_apply_to(news.at[i].object);
+	}
+}
+
+static void welcome_all(void)
+{
+	for (uint32_t i = 0, end; i < news.n; i = end) {
+		end = i + 1;
+		if (!lgr_is_there(&news.at[i]))
+			continue;
+		end = lgr_override_is_on() ? end_of_group(i) : end;
+		welcome(i, end);
+	}
 }
 
 /* What defined a name has gone or was closed: is there somebody else? */
@@ -167,9 +206,7 @@ void lgr_redirects_settle(void)
 	if (!atomic_load_explicit(&waiting, memory_order_relaxed))
 		return;
 	atomic_store_explicit(&waiting, false, memory_order_relaxed);
-	for (uint32_t i = 0; i < news.n; i++)
-		if (lgr_is_there(&news.at[i]))
-			welcome(news.at[i].object);
+	welcome_all();
 	if (lost && lgr_redirect_index()) {
 		drop_orphans();
 		seek_again();

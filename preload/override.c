@@ -60,7 +60,7 @@ static bool counts(const struct lgr_elf *elf, uint32_t i)
 	       !is_linkers(elf->strings + s->st_name);
 }
 
-void lgr_override(struct lgr_object *object)
+void lgr_override(struct lgr_object *object, uint64_t before)
 {
 	static char buffer[512] LGR_BIG;
 	struct lgr_loaded image;
@@ -83,7 +83,7 @@ void lgr_override(struct lgr_object *object)
 		};
 
 		lgr_text_init(&why, buffer, sizeof(buffer));
-		if (counts(&image.elf, i) && lgr_redirect_make(&change, true, &made, &why) == 0)
+		if (counts(&image.elf, i) && lgr_redirect_make(&change, before, &made, &why) == 0)
 			lgr_redirect_log(made, LGR_EV_REDIRECT);
 	}
 }

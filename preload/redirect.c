@@ -224,7 +224,7 @@ static int check_change(const struct linger_change *c, struct parsed *p, struct 
 	return problem ? -EINVAL : 0;
 }
 
-int lgr_redirect_make(const struct linger_change *change, bool override,
+int lgr_redirect_make(const struct linger_change *change, uint64_t override,
 		      struct linger_redirect **ret, struct lgr_text *why)
 {
 	static struct parsed p LGR_BIG;

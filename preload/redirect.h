@@ -17,9 +17,9 @@
 
 /*
  * Makes one redirect, tied to what it redirects, without any effect yet: the sites are on the list of the
- * next pass. override: see override.h. Returns 0 or what linger_redirect_all does, with the reason in why.
+ * next pass. override: 0, or see site.h. Returns 0 or what linger_redirect_all does, with the reason in why.
  */
-int lgr_redirect_make(const struct linger_change *change, bool override,
+int lgr_redirect_make(const struct linger_change *change, uint64_t override,
 		      struct linger_redirect **ret, struct lgr_text *why);
 
 /* Its ties are to be gone with the next pass; then it is freed. Or it stays, if there was no pass. */

@@ -70,12 +70,13 @@ struct linger_redirect {
 	const char *callers;	 /* glob; NULL: all */
 	uint32_t flags;		 /* enum linger_redirect_flag */
 	uint32_t namespace;
+	uint64_t
+		override; /* made by `override`, against definitions of objects with lower ids; else 0 */
 	void **previous;
 	struct lgr_tie *ties;
 	struct lgr_tie *home; /* on the site that previous is about; NULL: nobody defines it now */
 	bool leaving;	      /* somebody is restoring it */
 	bool given;	      /* by a setting or the command: no program has the handle */
-	bool override;	      /* made by `override`: its module's definition against an older one */
 	void *handle[2];      /* on the module and the definer, where nothing else holds them */
 	uint32_t n;	      /* whoever stays bound to the previous */
 	uint32_t size;	      /* of all this */

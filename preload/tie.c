@@ -105,8 +105,7 @@ static bool may_define(const struct linger_redirect *r, const struct lgr_object 
 		return false;
 	if (r->provider.object)
 		return r->provider.object == object && lgr_is_there(&r->provider);
-	/* What overrides looks behind itself. */
-	return !r->override || object->id < r->module.id;
+	return !r->override || object->id < r->override;
 }
 
 static uint32_t find_in(const struct linger_redirect *r, const struct lgr_object *object,

@@ -302,6 +302,7 @@ static void crowd(void)
 {
 	void *before_it = dlsym(RTLD_DEFAULT, "dlopen");
 
+	open_library("apart1.so", RTLD_NOW | RTLD_GLOBAL);
 	open_library("crowd.so", RTLD_NOW | RTLD_GLOBAL);
 	check(dlsym(RTLD_DEFAULT, "dlopen") == before_it, "what is there from the start overrides");
 	gives(function_of(RTLD_DEFAULT, "t_apart")(), 3, "the newest wins");

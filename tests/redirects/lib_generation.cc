@@ -30,4 +30,14 @@ int generation_uses()
 {
 	return t_inlined();
 }
+#ifdef WRAPS // which of two that come together its callers get
+int t_together()
+{
+	return NUMBER;
+}
+int together_gives()
+{
+	return t_together();
+}
+#endif
 }

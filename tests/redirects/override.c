@@ -8,7 +8,7 @@
  */
 #include "picture.h"
 
-#define GENERATIONS 4
+#define GENERATIONS 4 /* and two that come together */
 
 /* What caller.so sees of each generation: 10 * its number, or the number of who else defines it. */
 struct sees {
@@ -16,7 +16,7 @@ struct sees {
 };
 
 static struct sees *sees;
-static void *open_generation[GENERATIONS + 1];
+static void *open_generation[GENERATIONS + 2];
 static int order[GENERATIONS]; /* the open ones, oldest first */
 static int n_open;
 static bool late;
@@ -87,6 +87,28 @@ static void what_is_not_meant(void)
 	close_one(0);
 }
 
+/* gen5.so needs gen6.so, and both define everything: the loader's order stays between them. */
+static void what_comes_together(void)
+{
+	struct sees *early = sees;
+	function *gives_own;
+	void *later;
+
+	open_one(5);
+	gives_own = function_of(open_generation[5], "together_gives");
+	gives(gives_own(), 50, "what nobody else defines");
+	later = open_library("sees_too.so", RTLD_LAZY);
+	sees = symbol(later, "sees_api");
+	check_all("gen5.so is open, bound later");
+	sees = early;
+	open_one(1);
+	gives(gives_own(), 50, "what the next does not define");
+	close_one(0);
+	close_handle(later);
+	check_all("of gen6.so nothing is left");
+	close_one(0);
+}
+
 int main(int argc, char **argv)
 {
 	check(argc >= 3 && linger_is_here(), "usage: override FOLDER SEED [late], with linger");
@@ -98,6 +120,7 @@ int main(int argc, char **argv)
 	check_all("before");
 	stay();
 	what_is_not_meant();
+	what_comes_together();
 	for (int round = 0; round < 50; round++) {
 		int i = 1 + rand() % GENERATIONS, at = -1;
 

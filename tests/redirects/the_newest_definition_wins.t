@@ -12,7 +12,10 @@ for how in lazy now; do
 	generation base 0 "${link[@]}"
 	generation unmatched 990 "${link[@]}"
 	for i in 1 2 3 4; do generation gen$i $((10 * i)) "${link[@]}"; done
+	generation gen6 60 -DWRAPS "${link[@]}"
+	generation gen5 50 -DWRAPS "${link[@]}" -Wl,--no-as-needed -x none "$TMP/gen6.so" -Wl,-rpath,"$TMP"
 	library sees -x c++ -fno-exceptions "$HERE/lib_sees.cc" "${link[@]}"
+	cp sees.so sees_too.so
 	program override
 	for policy in off safe never; do
 		POLICY=$policy LINGER_SETTINGS="override:*/gen?.so,reopen:fresh,kept_max:1000" \

@@ -43,7 +43,7 @@ for i in {1..300}; do
 	sed "s/one\.so/$(printf %03d "$i")\.so/" crowd/one.so >crowd/"$(printf %03d "$i")".so
 	crowd+=("crowd/$(printf %03d "$i").so")
 done
-library crowd -x c /dev/null -x none -Wl,-rpath,'$ORIGIN:$ORIGIN/crowd' -Wl,--no-as-needed apart1.so "${crowd[@]}" apart3.so
+library crowd -x c /dev/null -x none -Wl,-rpath,'$ORIGIN:$ORIGIN/crowd' -Wl,--no-as-needed "${crowd[@]}" apart3.so
 program apart
 
 for policy in off safe never; do
