@@ -321,7 +321,8 @@ static inline int linger_vouch(linger_rt *rt, const void *lo, const void *hi, in
  *
  * The module that the replacement is in, and what was loaded for it alone, stay bound to the previous
  * definition, by dlsym, too: a replacement may call what it replaces by its name.
- * Replaced and replacing objects are kept loaded as long as the redirect stands.
+ * Replaced and replacing objects are kept loaded as long as the redirect stands; with policy:off, not a
+ * definition that came after it (LINGER_LATER).
  *
  * Out of reach: calls that the linker bound inside an object (static, hidden, protected, -Bsymbolic, LTO);
  * pointers that the program has stored by itself. The report counts the first (linger_report).
