@@ -3,8 +3,9 @@
  * replacement, and its bytes come back.
  *
  * usage: entry FOLDER LIBRARY [alone | mdwe | filter | later]
- * later: the library has no such entries, and is opened when a redirect waits for one. alone: without other threads, which linger cannot stop under a tracer. The others: the kernel does not let
- * anything become executable any more.
+ * alone: without other threads, which linger cannot stop under a tracer. mdwe, filter: the kernel does not let
+ * anything become executable any more. later: the library has no such entries, and is opened when a redirect
+ * waits for one.
  * SPDX-License-Identifier: MIT
  */
 #include <linux/filter.h>
@@ -146,7 +147,7 @@ int main(int argc, char **argv)
 	pthread_t thread;
 	void *handle, **previous;
 
-	check(argc >= 3 && linger_is_here(), "usage: entry FOLDER LIBRARY [alone], with linger");
+	check(argc >= 3 && linger_is_here(), "usage: see entry.c, with linger");
 	folder = argv[1];
 	if (argc > 3 && !strcmp(argv[3], "later")) {
 		later(argv[2]);
