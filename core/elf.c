@@ -148,7 +148,8 @@ static bool version_matches(const struct lgr_elf *elf, uint32_t i, const struct 
 		return wanted->reference ? (elf->versions[i] & ~HIDDEN) <= FIRST
 					 : !(elf->versions[i] & HIDDEN);
 	has = lgr_elf_version(elf, i);
-	return has ? lgr_equal(has, wanted->version) : !(elf->versions[i] & HIDDEN);
+	return has ? lgr_equal(has, wanted->version)
+		   : !wanted->exact && !(elf->versions[i] & HIDDEN);
 }
 
 /* ---------------------------------------------------------------------------------------- lookups */

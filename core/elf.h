@@ -45,6 +45,7 @@ struct lgr_wanted {
 	uint32_t hash;	     /* lgr_elf_hash(name) */
 	bool address;	     /* an address taken, not a call: a program's own PLT entry will do */
 	bool reference; /* of an object, not of dlsym: without a version, the oldest one, if there is */
+	bool exact; /* of dlvsym: a definition without one does not do in an object that has versions */
 };
 uint32_t lgr_elf_hash(const char *name);
 

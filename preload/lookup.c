@@ -55,7 +55,10 @@ static uintptr_t lookup(const struct lgr_object *caller, void *handle,
 void *lgr_redirect_lookup(uintptr_t caller, void *handle, const char *name, const char *version)
 {
 	struct lgr_object *object = lgr_registry_object(lgr_pages_find(caller));
-	struct lgr_wanted wanted = { .name = name, .version = version, .address = true };
+	struct lgr_wanted wanted = {
+		.name = name, .version = version, .address = true, .exact = true
+	};
+
 	uintptr_t target = 0;
 
 	/* Only who is singled out, or may be meant by a filter, gets anything but what everybody does. */
