@@ -6,6 +6,7 @@
  */
 #include "calls.h"
 #include "fields.h"
+#include "hold.h"
 #include "keep.h"
 #include "lazy.h"
 #include "loader.h"
@@ -193,7 +194,7 @@ static void *hold(const struct lgr_object *object)
 	struct link_map *map;
 	uint32_t *count;
 
-	if (!object || lgr_is(object, LGR_FL_STARTUP))
+	if (!object || lgr_is(object, LGR_FL_STARTUP) || lgr_hold_can(object))
 		return NULL;
 	map = lgr_map_of(object);
 	count = lgr_field_handle_count(map);
@@ -203,10 +204,10 @@ static void *hold(const struct lgr_object *object)
 	return map;
 }
 
-/* Where linger holds nothing (policy:off), what replaces and what is replaced stay by one more handle each. */
+/* What linger does not hold (policy:off; some namespaces), replacing or replaced, stays by one more handle. */
 static void hold_all(struct linger_redirect *const *redirects, size_t n)
 {
-	for (size_t i = 0; i < n && !lgr_region.holding; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct linger_redirect *r = redirects[i];
 
 		r->handle[0] = hold(r->module.object);

@@ -35,11 +35,16 @@ void lgr_hold_note_file(struct lgr_object *object)
 	object->file.known_ns = lgr_sys_clock(CLOCK_REALTIME_COARSE);
 }
 
+bool lgr_hold_can(const struct lgr_object *object)
+{
+	return lgr_region.holding && object->namespace <= NAMESPACES_HELD;
+}
+
 void lgr_hold(struct lgr_object *object)
 {
 	if (!lgr_region.holding || lgr_is(object, LGR_FL_STARTUP | LGR_FL_HELD))
 		return;
-	if (object->namespace > NAMESPACES_HELD) {
+	if (!lgr_hold_can(object)) {
 		lgr_registry_refuse(object, LGR_RSN_E_HOLD);
 		return;
 	}

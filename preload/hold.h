@@ -22,6 +22,9 @@
  */
 void lgr_hold(struct lgr_object *object);
 
+/* Will it be held when the program closes it? False: glibc unloads it as always. */
+bool lgr_hold_can(const struct lgr_object *object);
+
 /* Notes what its file is now, for an object that is held later, if ever. */
 void lgr_hold_note_file(struct lgr_object *object);
 
