@@ -127,18 +127,22 @@ static struct lgr_object *find_definition(const struct linger_redirect *r, const
 					  uint32_t *ret_symbol)
 {
 	const struct lgr_scope *scope = r->namespace ? NULL : lgr_scope_global();
-	struct lgr_object *object = NULL;
+	struct lgr_object *object = NULL, *first = NULL;
+	uint32_t symbol;
 
 	for (uint32_t i = 0; scope && i < scope->count; i++) {
 		object = lgr_registry_find((uintptr_t)scope->list[i], UINT64_MAX);
 		if (object && (*ret_symbol = find_in(r, object, version)))
 			return object;
 	}
+	/* The registry gives the place of one that has gone to the next. */
 	object = NULL;
 	while ((object = lgr_registry_next(object)))
-		if ((*ret_symbol = find_in(r, object, version)))
-			return object;
-	return NULL;
+		if ((!first || object->id < first->id) && (symbol = find_in(r, object, version))) {
+			first = object;
+			*ret_symbol = symbol;
+		}
+	return first;
 }
 
 /* --------------------------------------------------------------------------------------- the ties */
