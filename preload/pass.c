@@ -119,7 +119,7 @@ static void settle_slot(struct lgr_site *site, uint32_t i, uintptr_t common)
 	if (value == wanted)
 		return;
 	if (lgr_site_leads(site, value, &doubtful)) {
-		if (!doubtful || lgr_site_has(site, i))
+		if (!doubtful || lgr_site_has(site, i, value))
 			lead(site, i, wanted);
 	} else if (lgr_slot_is_unbound(name, i, value)) {
 		site->lazy = true;

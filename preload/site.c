@@ -270,47 +270,73 @@ bool lgr_slot_reference(const struct lgr_name *name, uint32_t i, struct lgr_foun
 	return true;
 }
 
-/* Would the loader bind the slot to this very definition? */
-bool lgr_site_binds(const struct lgr_site *site, uint32_t i)
+/* What the slot asks the loader for. False: nobody knows. */
+static bool wanted_by(const struct lgr_name *name, uint32_t i, struct lgr_found *ret_from,
+		      struct lgr_wanted *ret)
 {
-	const struct lgr_name *name = site->name;
-	struct lgr_found from, found;
-	struct lgr_wanted wanted = {
+	*ret = (struct lgr_wanted){
 		.name = name->text,
 		.hash = name->hash,
 		.address = name->owner[i].kind != LGR_SLOT_JUMP,
 		.reference = true,
 	};
+	if (!lgr_slot_reference(name, i, ret_from))
+		return false;
+	ret->version = lgr_elf_version(&ret_from->elf, ret_from->symbol);
+	return true;
+}
+
+/* Would the loader bind the slot to this very definition? */
+bool lgr_site_binds(const struct lgr_site *site, uint32_t i)
+{
+	struct lgr_found from, found;
+	struct lgr_wanted wanted;
 
 	/* Where nobody knows, the name has to do: left unbound, a replacement would call itself. */
-	if (!lgr_field_known(LGR_FIELD_SCOPES) || !lgr_slot_reference(name, i, &from))
+	if (!lgr_field_known(LGR_FIELD_SCOPES) || !wanted_by(site->name, i, &from, &wanted))
 		return true;
-	wanted.version = lgr_elf_version(&from.elf, from.symbol);
 	return lgr_scope_find(from.map, given_up(site), &wanted, &found) &&
 	       found.map == lgr_map_of(site->object) && found.symbol == site->symbol;
 }
 
-/*
- * Does another definition of the name lead there, too? Such are of one redirect, or of two alike; or its
- * replacement is this very definition.
- */
-static bool leads_there_as_well(const struct lgr_site *site, uintptr_t replacement)
+/* Would it, if there were no other object? */
+static bool is_version_of(const struct lgr_site *site, uint32_t i)
+{
+	struct lgr_wanted wanted;
+	struct lgr_found from;
+
+	return !wanted_by(site->name, i, &from, &wanted) ||
+	       lgr_elf_lookup(site->elf, &wanted) == site->symbol;
+}
+
+/* Does another site of the name lead there, too; of another object? */
+static bool others_lead_to(const struct lgr_site *site, uintptr_t value, bool of_another)
 {
 	for (const struct lgr_site *other = site->name->sites; other; other = other->next)
 		for (const struct lgr_tie *tie = other->ties; tie && other != site;
 		     tie = tie->older)
-			if (tie->redirect->replacement == replacement)
+			if (tie->redirect->replacement == value &&
+			    (!of_another || other->id != site->id))
 				return true;
 	return false;
 }
 
-bool lgr_site_has(const struct lgr_site *site, uint32_t i)
+static bool is_namesake(const struct lgr_site *site, uintptr_t value)
 {
-	bool known = lgr_slot_is(site->name, i, LGR_MARK_KNOWN);
+	for (const struct lgr_tie *tie = site->ties; tie; tie = tie->older)
+		if (tie->namesake && tie->redirect->replacement == value)
+			return true;
+	return false;
+}
 
-	if (known && site->name->owner[i].bound != (uint32_t)site->id)
-		return false;
-	return (known && !site->twin) || lgr_site_binds(site, i);
+bool lgr_site_has(const struct lgr_site *site, uint32_t i, uintptr_t value)
+{
+	/* The loader may find another object's by now, but within one it is the reference that tells. */
+	if (lgr_slot_is(site->name, i, LGR_MARK_KNOWN))
+		return site->name->owner[i].bound == (uint32_t)site->id && is_version_of(site, i);
+	if (!others_lead_to(site, value, true) && !is_namesake(site, value))
+		return is_version_of(site, i);
+	return lgr_site_binds(site, i);
 }
 
 /* The only one who leads there by now, or is there; 0: nobody, or there are more. */
@@ -347,7 +373,7 @@ bool lgr_site_leads(const struct lgr_site *site, uintptr_t value, bool *ret_doub
 {
 	*ret_doubtful = site->twin;
 	if (value == site->address) {
-		*ret_doubtful = site->twin || leads_there_as_well(site, value);
+		*ret_doubtful = site->twin || others_lead_to(site, value, false);
 		return true;
 	}
 	if (site->door && value == site->door->beyond)
@@ -355,7 +381,7 @@ bool lgr_site_leads(const struct lgr_site *site, uintptr_t value, bool *ret_doub
 	for (const struct lgr_tie *tie = site->ties; tie; tie = tie->older) {
 		if (value != tie->redirect->replacement)
 			continue;
-		*ret_doubtful = site->twin || tie->namesake || leads_there_as_well(site, value);
+		*ret_doubtful = site->twin || tie->namesake || others_lead_to(site, value, false);
 		return true;
 	}
 	return false;
@@ -429,7 +455,8 @@ int lgr_site_judge(const struct lgr_tie *tie, uint32_t i)
 			return LINGER_NOT_MEANT;
 		if (lgr_slot_is(name, i, LGR_MARK_REFUSED))
 			return LINGER_REFUSED;
-		return doubtful && !lgr_site_has(tie->site, i) ? LINGER_OTHER : LINGER_UNSETTLED;
+		return doubtful && !lgr_site_has(tie->site, i, value) ? LINGER_OTHER
+								      : LINGER_UNSETTLED;
 	}
 	return lgr_slot_is_unbound(name, i, value) && lgr_site_binds(tie->site, i) ? LINGER_UNBOUND
 										   : LINGER_OTHER;

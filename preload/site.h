@@ -136,7 +136,7 @@ bool lgr_slot_is_unbound(const struct lgr_name *name, uint32_t i, uintptr_t valu
 bool lgr_site_leads(const struct lgr_site *site, uintptr_t value, bool *ret_doubtful);
 
 /* Of such an address that may be another definition's: is the slot bound to this one? */
-bool lgr_site_has(const struct lgr_site *site, uint32_t i);
+bool lgr_site_has(const struct lgr_site *site, uint32_t i, uintptr_t value);
 
 /* A new tie: what holds its replacement by now holds it for another definition of the name. */
 void lgr_site_know_others(const struct lgr_tie *tie);
