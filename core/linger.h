@@ -433,7 +433,8 @@ enum linger_verdict {
 	LINGER_CHANGED = 1, /* leads to the replacement */
 	LINGER_UNBOUND,	    /* waits for its first call, and will lead there */
 	LINGER_NEWER,	    /* leads to the replacement of a newer redirect */
-	LINGER_OWN,	    /* of the replacing module: leads to the previous definition */
+	LINGER_OWN,	    /* of the replacing module, its or an older redirect's: leads to the
+			       previous definition */
 	LINGER_NOT_MEANT,   /* its object is not among the callers asked for */
 	LINGER_OTHER, /* holds something else: another version or definition, or what the program put there */
 	LINGER_REFUSED,	 /* the kernel refuses to make its page writable */

@@ -433,6 +433,15 @@ int lgr_site_judge_call(const struct lgr_tie *tie)
 	return verdict ? verdict : LINGER_INTERNAL;
 }
 
+/* Of the replacing module, or of one whose replacement this one replaces. */
+static bool is_own(const struct lgr_tie *tie, const struct lgr_object *owner)
+{
+	for (; tie; tie = tie->older)
+		if (!tie->gone && lgr_redirect_owns(tie->redirect, owner))
+			return true;
+	return false;
+}
+
 int lgr_site_judge(const struct lgr_tie *tie, uint32_t i)
 {
 	const struct lgr_name *name = tie->site->name;
@@ -449,7 +458,7 @@ int lgr_site_judge(const struct lgr_tie *tie, uint32_t i)
 	if (verdict)
 		return verdict;
 	if (lgr_site_leads(tie->site, value, &doubtful)) {
-		if (lgr_redirect_owns(r, owner))
+		if (is_own(tie, owner))
 			return LINGER_OWN;
 		if (!lgr_redirect_means(r, owner))
 			return LINGER_NOT_MEANT;
