@@ -327,10 +327,19 @@ static void end(void)
 	lgr_zero(pass.near, sizeof(pass.near));
 }
 
+/* All names of a function: what is the previous of one depends on the others. */
+static void add_those_beside(void)
+{
+	for (struct lgr_site *site = pass.changed; site; site = site->changed)
+		for (struct lgr_site *s = site->door ? site->door->sites : NULL; s; s = s->beside)
+			lgr_site_changed(s);
+}
+
 static int open_definitions(void)
 {
 	uint32_t n = 0;
 
+	add_those_beside();
 	for (struct lgr_site *site = pass.changed; site; site = site->changed, n++) {
 		bool door = lgr_site_wants_door(site);
 
@@ -341,7 +350,7 @@ static int open_definitions(void)
 			return -EOPNOTSUPP;
 		if (door && !lgr_door_opens())
 			return -EPERM;
-		site->original = door ? site->door->beyond : site->address;
+		site->original = lgr_site_original(site);
 	}
 	if (!begin(n + 16))
 		return -ENOMEM;

@@ -237,6 +237,24 @@ uintptr_t lgr_door_target(const struct lgr_door *door)
 	return newest ? newest->replacement : 0;
 }
 
+/* Is the redirect also of a name whose door is open? */
+static bool is_at_door(const struct linger_redirect *r, const struct lgr_door *door)
+{
+	for (const struct lgr_tie *tie = r->ties; tie; tie = tie->next)
+		if (!tie->gone && tie->site->door == door && lgr_site_wants_door(tie->site))
+			return true;
+	return false;
+}
+
+/* Through a door behind which a redirect of the site's own stands, whoever calls its previous may call itself. */
+uintptr_t lgr_site_original(const struct lgr_site *site)
+{
+	for (const struct lgr_tie *tie = site->door ? site->ties : NULL; tie; tie = tie->older)
+		if (!tie->gone && is_at_door(tie->redirect, site->door))
+			return site->door->beyond;
+	return site->address;
+}
+
 /* ----------------------------------------------------------------------------------------- slots */
 
 const struct lgr_object *lgr_slot_owner(const struct lgr_name *name, uint32_t i)

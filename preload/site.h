@@ -119,6 +119,9 @@ void lgr_site_find_door(struct lgr_site *site);
 /* Where the door is to lead: of several names, as the newest redirect among them says; 0: nowhere. */
 uintptr_t lgr_door_target(const struct lgr_door *door);
 
+/* What calls of the previous definition get: it, or, where the door would lead them back, what is behind that. */
+uintptr_t lgr_site_original(const struct lgr_site *site);
+
 /* ------------------------------------------------------------------------------ slots of its name */
 
 const struct lgr_object *lgr_slot_owner(const struct lgr_name *name, uint32_t i);

@@ -225,6 +225,31 @@ static struct lgr_tie *tie_of(struct linger_redirect *r, struct lgr_site *site)
 	return tie;
 }
 
+/* A redirect of two names of a function would else call itself, through the door of the other one. */
+static void share_doors(struct lgr_site *site, const struct linger_redirect *r)
+{
+	for (const struct lgr_tie *tie = r->ties; tie; tie = tie->next) {
+		struct lgr_site *other = tie->site;
+
+		if (other->address != site->address || !other->door == !site->door)
+			continue;
+		lgr_site_find_door(other->door ? site : other);
+		lgr_site_changed(other);
+	}
+}
+
+/* A door of the site's is new to all that are tied to it. */
+static void find_doors(struct lgr_site *site, const struct linger_redirect *r)
+{
+	if (!(r->flags & LINGER_AT_ENTRY)) {
+		share_doors(site, r);
+		return;
+	}
+	lgr_site_find_door(site);
+	for (const struct lgr_tie *tie = site->ties; tie; tie = tie->older)
+		share_doors(site, tie->redirect);
+}
+
 static bool tie_to(struct linger_redirect *r, struct lgr_object *object, const struct lgr_elf *elf,
 		   uint32_t symbol)
 {
@@ -233,9 +258,8 @@ static bool tie_to(struct linger_redirect *r, struct lgr_object *object, const s
 	struct lgr_site *site = name ? lgr_site_get(object, name, symbol) : NULL;
 	struct lgr_tie *tie = site ? tie_of(r, site) : NULL;
 
-	if (tie && (r->flags & LINGER_AT_ENTRY))
-		lgr_site_find_door(site);
 	if (tie) {
+		find_doors(site, r);
 		lgr_site_changed(site);
 		if (!r->home || !lgr_is_live(r->home->site->object))
 			lgr_tie_home(r, tie);
