@@ -319,10 +319,14 @@ static inline int linger_vouch(linger_rt *rt, const void *lo, const void *hi, in
  * one definition the newest wins; each knows its previous; they are restored in any order. A redirected
  * call costs what a call through the PLT costs.
  *
- * The module that the replacement is in, and what was loaded for it alone, stay bound to the previous
+ * The module that the replacement is in, and what was loaded, or stays, for it alone, stay bound to the previous
  * definition, by dlsym, too: a replacement may call what it replaces by its name.
  * Replaced and replacing objects are kept loaded as long as the redirect stands; with policy:off, not a
  * definition that came after it (LINGER_LATER).
+ *
+ * A slot that waits for its first call is bound at once where its object is to get something else than the others
+ * (filters, the replacing module): to what the loader's search finds at that moment, not at the call.
+ * The dlsym of another namespace's own libc knows no filters: it gives what all callers get.
  *
  * Out of reach: calls that the linker bound inside an object (static, hidden, protected, -Bsymbolic, LTO);
  * pointers that the program has stored by itself. The report counts the first (linger_report).
@@ -330,7 +334,10 @@ static inline int linger_vouch(linger_rt *rt, const void *lo, const void *hi, in
 typedef struct linger_redirect linger_redirect;
 
 enum linger_redirect_flag {
-	LINGER_LATER = 1, /* nobody need define the name yet: it takes effect when somebody does */
+	LINGER_LATER =
+		1, /* nobody need define the name yet: it takes effect when somebody does, before
+			     constructors; of a kept library that is opened again, behind them, and of
+			     several such at once, any */
 	LINGER_ALL_BUT = 2,  /* callers, or caller, is who is left out */
 	LINGER_COMPLETE = 4, /* refuse, unless every binding can be reached */
 	LINGER_AT_ENTRY = 8, /* at the function's entry, too, which reaches every call: its object
@@ -340,8 +347,10 @@ enum linger_redirect_flag {
 
 struct linger_change {
 	/* What: NAME or NAME@VERSION. NAME alone is the default version, and what else has its address
-	 * under this name. Of several definitions that of the global scope, in search order, else the
-	 * one loaded first; when it goes, the next one. NULL: see address. */
+	 * under this name. A definition without a version answers for any, as it does to the loader. Of
+	 * several definitions that of the global scope, in search order, else the one loaded first, but
+	 * none in the replacing module; when it goes, the next one (at the entry: if that has no room
+	 * there, one that comes later and has). NULL: see address. */
 	const char *symbol;
 	const void *address; /* symbol is NULL: the start of a definition, under all its names */
 	const void *replacement; /* what gets called instead */
@@ -374,7 +383,7 @@ extern int linger_previous_(const linger_redirect *redirect, void **ret) LINGER_
  *  -EOPNOTSUPP	a thread-local symbol; data that the program has its own copy of (a COPY relocation);
  *		a definition in ld.so, the vDSO, a sanitizer's runtime, or one that linger itself needs;
  *		LINGER_AT_ENTRY where the entry cannot be patched
- *  -EXDEV	LINGER_COMPLETE, and something is out of reach
+ *  -EXDEV	LINGER_COMPLETE, and something is out of reach (an IFUNC's resolver may look like that)
  *  -EPERM	the kernel refuses to make the pages writable; with LINGER_AT_ENTRY, or to make what was
  *		written executable (PR_SET_MDWE, systemd's MemoryDenyWriteExecute)
  *  -EBUSY	called where it cannot be done: in a signal handler that interrupted linger
@@ -421,7 +430,9 @@ static inline int linger_restore(linger_redirect *redirect)
 
 /*
  * linger_previous - what the replacement stands in for now: the next older redirect's replacement, else
- * the definition itself (of an IFUNC, what its resolver chose).
+ * the definition itself (of an IFUNC, what its resolver chose). An older redirect counts if it has no filter
+ * or the same; of an address with several names or versions, if it is of the one that stands first in the
+ * symbol table.
  * Returns 0, -ENOENT (nobody defines the name yet), -EINVAL, -ENOSYS. Takes a leaf lock.
  */
 static inline int linger_previous(const linger_redirect *redirect, void **ret)
