@@ -326,6 +326,8 @@ static inline int linger_vouch(linger_rt *rt, const void *lo, const void *hi, in
  *
  * A slot that waits for its first call is bound at once where its object is to get something else than the others
  * (filters, the replacing module): to what the loader's search finds at that moment, not at the call.
+ * Where two definitions of a name lead to one address, or one leads to the other, it is the loader's search at the
+ * restore that tells whose a slot is that had its first call meanwhile.
  * The dlsym of another namespace's own libc knows no filters: it gives what all callers get.
  *
  * Out of reach: calls that the linker bound inside an object (static, hidden, protected, -Bsymbolic, LTO);

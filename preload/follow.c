@@ -126,7 +126,8 @@ static void welcome(uint32_t first, uint32_t end)
 		lgr_override(news.at[i].object, news.at[first].id);
 	for (uint32_t i = first; i < end; i++) {
 		offer(news.at[i].object);
-		if (lgr_redirects_filter() && lgr_loaded_index(news.at[i].object))
+		if ((lgr_redirects_filter() || lgr_ties_doubtful()) &&
+		    lgr_loaded_index(news.at[i].object))
 			lgr_sites_apply_to(news.at[i].object);
 	}
 }

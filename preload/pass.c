@@ -419,6 +419,17 @@ uint32_t lgr_sites_verify(void)
 	return pass.written;
 }
 
+/* Where others lead, too, only now does the loader's search tell what it was bound to. */
+static void note_slot(struct lgr_site *site, uint32_t i)
+{
+	uintptr_t value = lgr_slot_load(site->name, i);
+
+	if (!lgr_slot_is(site->name, i, LGR_MARK_KNOWN) &&
+	    !lgr_slot_is(site->name, i, LGR_MARK_FIXED) && is_shared(site, value) &&
+	    lgr_site_has(site, i, value))
+		lgr_slot_know(site->name, i, site->id, true);
+}
+
 void lgr_sites_apply_to(const struct lgr_object *object)
 {
 	const struct lgr_indexed *indexed = lgr_indexed_of(object);
@@ -426,7 +437,10 @@ void lgr_sites_apply_to(const struct lgr_object *object)
 	if (!indexed || !begin(1))
 		return;
 	for (uint32_t i = 0; i < indexed->n; i++)
-		for (struct lgr_site *site = indexed->slot[i].name->sites; site; site = site->next)
+		for (struct lgr_site *site = indexed->slot[i].name->sites; site;
+		     site = site->next) {
+			note_slot(site, indexed->slot[i].at);
 			settle_slot(site, indexed->slot[i].at, 0);
+		}
 	finish(LGR_N_SLOTS_WRITTEN);
 }

@@ -327,8 +327,7 @@ static bool is_version_of(const struct lgr_site *site, uint32_t i)
 	       lgr_elf_lookup(site->elf, &wanted) == site->symbol;
 }
 
-/* Does another site of the name lead there, too; of another object? */
-static bool others_lead_to(const struct lgr_site *site, uintptr_t value, bool of_another)
+bool lgr_site_others_lead_to(const struct lgr_site *site, uintptr_t value, bool of_another)
 {
 	for (const struct lgr_site *other = site->name->sites; other; other = other->next)
 		for (const struct lgr_tie *tie = other->ties; tie && other != site;
@@ -352,7 +351,7 @@ bool lgr_site_has(const struct lgr_site *site, uint32_t i, uintptr_t value)
 	/* The loader may find another object's by now, but within one it is the reference that tells. */
 	if (lgr_slot_is(site->name, i, LGR_MARK_KNOWN))
 		return site->name->owner[i].bound == (uint32_t)site->id && is_version_of(site, i);
-	if (!others_lead_to(site, value, true) && !is_namesake(site, value))
+	if (!lgr_site_others_lead_to(site, value, true) && !is_namesake(site, value))
 		return is_version_of(site, i);
 	return lgr_site_binds(site, i);
 }
@@ -391,7 +390,7 @@ bool lgr_site_leads(const struct lgr_site *site, uintptr_t value, bool *ret_doub
 {
 	*ret_doubtful = site->twin;
 	if (value == site->address) {
-		*ret_doubtful = site->twin || others_lead_to(site, value, false);
+		*ret_doubtful = site->twin || lgr_site_others_lead_to(site, value, false);
 		return true;
 	}
 	if (site->door && value == site->door->beyond)
@@ -399,7 +398,8 @@ bool lgr_site_leads(const struct lgr_site *site, uintptr_t value, bool *ret_doub
 	for (const struct lgr_tie *tie = site->ties; tie; tie = tie->older) {
 		if (value != tie->redirect->replacement)
 			continue;
-		*ret_doubtful = site->twin || tie->namesake || others_lead_to(site, value, false);
+		*ret_doubtful = site->twin || tie->namesake ||
+				lgr_site_others_lead_to(site, value, false);
 		return true;
 	}
 	return false;

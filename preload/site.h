@@ -24,6 +24,7 @@ struct lgr_tie {
 	struct lgr_site *site;
 	bool gone; /* being taken back: its replacement is still recognised, but wanted by nobody */
 	bool namesake; /* the replacement is a definition of the very name */
+	bool doubtful; /* that, or another object's definition leads there, too */
 };
 
 struct lgr_site {
@@ -140,6 +141,9 @@ bool lgr_site_leads(const struct lgr_site *site, uintptr_t value, bool *ret_doub
 
 /* Of such an address that may be another definition's: is the slot bound to this one? */
 bool lgr_site_has(const struct lgr_site *site, uint32_t i, uintptr_t value);
+
+/* Does another site of the name lead there, too? Or only: one of another object? */
+bool lgr_site_others_lead_to(const struct lgr_site *site, uintptr_t value, bool of_another);
 
 /* A new tie: what holds its replacement by now holds it for another definition of the name. */
 void lgr_site_know_others(const struct lgr_tie *tie);

@@ -17,6 +17,13 @@
 #include "safe.h"
 #include "scope.h"
 
+static uint32_t doubtful; /* ties that are */
+
+bool lgr_ties_doubtful(void)
+{
+	return doubtful;
+}
+
 struct lgr_who lgr_who(struct lgr_object *object)
 {
 	return (struct lgr_who){ object, object ? object->id : 0 };
@@ -220,6 +227,9 @@ static struct lgr_tie *tie_of(struct linger_redirect *r, struct lgr_site *site)
 				 .redirect = r,
 				 .site = site,
 				 .namesake = is_namesake(r, site->name) };
+	tie->doubtful = (tie->namesake && !r->override) ||
+			lgr_site_others_lead_to(site, r->replacement, true);
+	doubtful += tie->doubtful;
 	r->ties = *at = tie;
 	lgr_site_know_others(tie);
 	return tie;
@@ -397,6 +407,7 @@ void lgr_tie_cut(struct lgr_tie *tie)
 	while (*at != tie)
 		at = &(*at)->older;
 	*at = tie->older;
+	doubtful -= tie->doubtful;
 	lgr_arena_free(tie, sizeof(*tie));
 }
 

@@ -48,4 +48,7 @@ void lgr_tie_cut(struct lgr_tie *tie);
 /* The site's object is gone: nothing is put back, only forgotten. Frees the site. */
 void lgr_tie_forget(struct lgr_site *site);
 
+/* Is there a replacement of which a slot does not tell whose definition it stands for? */
+bool lgr_ties_doubtful(void);
+
 #endif
