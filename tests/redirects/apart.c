@@ -161,6 +161,136 @@ static void had_it_before(void)
 	picture_compare(&before, "the end");
 }
 
+/* A caller that came while the redirect stood; then the loader's search would find the replacement. */
+static void met(void)
+{
+	void *one = open_library("apart1.so", RTLD_NOW),
+	     *like = open_library("apart2.so", RTLD_NOW);
+	linger_redirect *made = redirect_to("t_apart", function_of(like, "t_apart"));
+	function *call = function_of(open_library("calls1.so", RTLD_NOW), "apart_call");
+
+	gives(call(), 2, "redirected");
+	open_library("apart2.so", RTLD_NOW | RTLD_GLOBAL);
+	gives(call(), 2, "still");
+	restore(made);
+	gives(call(), 1, "the end");
+	close_handle(one);
+}
+
+/* Others have come and gone: the one loaded first is not the one in the first place. */
+static void first_loaded(void)
+{
+	void *place = open_library("apart3.so", RTLD_NOW), *first;
+	linger_redirect *made;
+
+	first = open_library("apart2.so", RTLD_NOW);
+	close_handle(place);
+	open_library("apart1.so", RTLD_NOW);
+	made = redirect_to("t_apart", by("apart_100"));
+	gives(previous_of(made)(), 2, "the one that was loaded first");
+	restore(made);
+	close_handle(first);
+}
+
+/* Two versions, and then the loader's search finds another object's first. */
+static void version_or_other(const char *library, const char *name)
+{
+	function *call = function_of(open_library(library, RTLD_NOW), "apart_call");
+	linger_redirect *made[2] = { redirect_to("t_apart@T_1", by("apart_100")),
+				     redirect_to("t_apart@T_2", by("apart_100")) };
+
+	gives(call(), 100, "redirected");
+	open_library(name, RTLD_NOW | RTLD_GLOBAL);
+	restore(made[0]);
+	restore(made[1]);
+	gives(call(), 1, "restored");
+	made[0] = redirect(&(struct linger_change){
+		.symbol = "t_apart@T_2",
+		.provider = symbol(open_library("versioned.so", RTLD_NOW), "t_apart"),
+		.replacement = address_of(by("apart_300")) });
+	gives(call(), strcmp(library, "new.so") ? 1 : 300,
+	      "redirected when the other one was there");
+	restore(made[0]);
+	gives(call(), 1, "the end");
+}
+
+/* Objects of a fourth namespace are not held otherwise. */
+static void fourth_namespace(void)
+{
+	void *handle[4];
+	linger_redirect *made;
+
+	for (int i = 0; i < 4; i++) {
+		handle[i] = dlmopen(LM_ID_NEWLM, in_folder("apart1.so"), RTLD_NOW);
+		check(handle[i], "dlmopen: %s", dlerror());
+	}
+	made = redirect_at(function_of(handle[3], "t_apart"), by("apart_100"));
+	close_handle(handle[3]);
+	gives(previous_of(made)(), 1, "it is kept");
+	restore(made);
+}
+
+/* One version is redirected at the entry that both have, and another redirect, newer or older, is of both. */
+static void both_at_one_entry(void)
+{
+	void *library = open_library("versioned_entry.so", RTLD_NOW | RTLD_GLOBAL);
+	struct linger_change one = { .symbol = "t_apart@T_1",
+				     .replacement = address_of(by("apart_100")),
+				     .flags = LINGER_AT_ENTRY };
+	struct linger_change both = { .symbol = "t_apart",
+				      .replacement = address_of(by("apart_again")),
+				      .previous = symbol(replacer, "apart_previous") };
+
+	before = picture_take();
+	for (int i = 0; i < 2; i++) {
+		linger_redirect *first = redirect(i ? &one : &both);
+		linger_redirect *second = redirect(i ? &both : &one);
+
+		gives(function_of(library, "t_apart")(), 11, "the version that has one redirect");
+		gives(((function *)(uintptr_t)dlvsym(library, "t_apart", "T_1"))(), i ? 11 : 100,
+		      "the one that has two");
+		restore(i ? second : first);
+		restore(i ? first : second);
+		picture_compare(&before, "the end");
+	}
+}
+
+static int count_unsettled(const struct linger_binding *binding, void *n)
+{
+	*(int *)n += binding->verdict == LINGER_UNSETTLED;
+	return 0;
+}
+
+/* Who stays bound to the previous of an older redirect does so for a newer one. */
+static void own_of_older(void)
+{
+	void *inside = open_library("calls1.so", RTLD_NOW);
+	linger_redirect *older = redirect_to("t_apart", function_of(inside, "apart_call"));
+	linger_redirect *newer = redirect_to("t_apart", by("apart_100"));
+	int n = 0;
+
+	gives(function_of(inside, "apart_call")(), 1, "its own");
+	check(!linger_report(newer, count_unsettled, &n) && !n, "%d unsettled", n);
+	restore(older);
+	restore(newer);
+}
+
+/* dlvsym, where a filter may say something else than glibc: apart1 knows no version. */
+static void exact_version(void)
+{
+	void *(*find)(void *, const char *, const char *) = dlvsym;
+	linger_redirect *made;
+
+	open_library("unversioned_too.so", RTLD_NOW | RTLD_GLOBAL);
+	open_library("versioned.so", RTLD_NOW | RTLD_GLOBAL);
+	made = redirect(&(struct linger_change){ .symbol = "t_apart",
+						 .replacement = address_of(by("apart_100")),
+						 .callers = "*/apart" });
+	gives(function_of(RTLD_DEFAULT, "t_apart")(), 100, "redirected");
+	gives(((function *)(uintptr_t)find(RTLD_DEFAULT, "t_apart", "T_1"))(), 1, "not this one");
+	restore(made);
+}
+
 /* Bound without a version, at the first call, to the oldest one. */
 static void without_version(void)
 {
@@ -418,6 +548,22 @@ int main(int argc, char **argv)
 		taken_over();
 	else if (!strcmp(what, "had"))
 		had_it_before();
+	else if (!strcmp(what, "met"))
+		met();
+	else if (!strcmp(what, "first"))
+		first_loaded();
+	else if (!strcmp(what, "old"))
+		version_or_other("old.so", "apart3.so");
+	else if (!strcmp(what, "new"))
+		version_or_other("new.so", "apart3.so");
+	else if (!strcmp(what, "fourth"))
+		fourth_namespace();
+	else if (!strcmp(what, "entry"))
+		both_at_one_entry();
+	else if (!strcmp(what, "older"))
+		own_of_older();
+	else if (!strcmp(what, "exact"))
+		exact_version();
 	else if (!strcmp(what, "unversioned"))
 		without_version();
 	else if (!strcmp(what, "inside"))

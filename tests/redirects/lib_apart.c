@@ -85,6 +85,10 @@ int apart_100(void)
 {
 	return 100;
 }
+int apart_again(void)
+{
+	return 10 + ((int (*)(void))apart_previous)();
+}
 int apart_200(void)
 {
 	return 200;

@@ -19,12 +19,15 @@ library chosen "$source" -DNUMBER=5 -DCHOSEN -DCALLS -DPAGES=1 -Wl,-z,now -Wl,-z
 library calls_chosen "$source" -DCALLS -DPAGES=1 "${now[@]}" "${beside[@]}" chosen.so
 echo 'T_1 {}; T_2 {} T_1;' >apart.map
 library versioned "$source" -DVERSIONED=1 -Wl,--version-script=apart.map "${now[@]}"
+library versioned_entry "$source" -DVERSIONED=1 -Wl,--version-script=apart.map -fpatchable-function-entry=14
 library old "$source" -DCALLS -DPAGES=1 -DOLD "${now[@]}" "${beside[@]}" versioned.so
 library new "$source" -DCALLS -DPAGES=1 "${now[@]}" "${beside[@]}" versioned.so
 library many_versions "$source" -DVERSIONED=1 -DNEWER=2 -Wl,--version-script=apart.map
 mkdir without
 library without/many_versions "$source" -DNUMBER=0
 library unversioned "$source" -DREPLACES_ITS_OWN -Wl,-z,lazy "${beside[@]}" without/many_versions.so
+# It has versions, of what it needs, as nearly all have.
+library unversioned_too "$source" -DNUMBER=4 -DCLOSES -DCALLS -DPAGES=1
 library replaces "$source" -DREPLACES "${now[@]}"
 program move_headers
 library moved "$source" -DNUMBER=1 -Wl,-z,noseparate-code "${now[@]}"
@@ -47,7 +50,7 @@ library crowd -x c /dev/null -x none -Wl,-rpath,'$ORIGIN:$ORIGIN/crowd' -Wl,--no
 program apart
 
 for policy in off safe never; do
-	for what in like led swapped chosen_like back over had inside chosen versions unversioned page large many moved sandbox complete; do
+	for what in like led swapped chosen_like back over had met first old new fourth entry older exact inside chosen versions unversioned page large many moved sandbox complete; do
 		POLICY=$policy run_host "$what.$policy" ./apart "$TMP" $what
 		well "$what, policy $policy" "$what.$policy" 'done'
 	done
