@@ -193,14 +193,14 @@ static void first_loaded(void)
 }
 
 /* Two versions, and then the loader's search finds another object's first. */
-static void version_or_other(const char *library, const char *name)
+static void version_or_other(const char *library)
 {
 	function *call = function_of(open_library(library, RTLD_NOW), "apart_call");
 	linger_redirect *made[2] = { redirect_to("t_apart@T_1", by("apart_100")),
 				     redirect_to("t_apart@T_2", by("apart_100")) };
 
 	gives(call(), 100, "redirected");
-	open_library(name, RTLD_NOW | RTLD_GLOBAL);
+	open_library("apart3.so", RTLD_NOW | RTLD_GLOBAL);
 	restore(made[0]);
 	restore(made[1]);
 	gives(call(), 1, "restored");
@@ -527,73 +527,57 @@ static void behind_its_caller(void)
 	gives(function_of(open_library("apart1.so", RTLD_NOW), "t_apart")(), 1, "gone");
 }
 
+static const struct {
+	const char *what;
+	void (*run)(void);
+	void (*at)(const char *library);
+	const char *library;
+} cases[] = {
+	{ "like", replaced_by_its_like },
+	{ "led", led_to_its_like },
+	{ "swapped", swapped },
+	{ "chosen_like", chosen_by_its_like },
+	{ "back", back_again },
+	{ "over", taken_over },
+	{ "had", had_it_before },
+	{ "met", met },
+	{ "first", first_loaded },
+	{ "old", .at = version_or_other, .library = "old.so" },
+	{ "new", .at = version_or_other, .library = "new.so" },
+	{ "fourth", fourth_namespace },
+	{ "entry", both_at_one_entry },
+	{ "older", own_of_older },
+	{ "exact", exact_version },
+	{ "unversioned", without_version },
+	{ "inside", .at = bound_inside, .library = "inside.so" },
+	{ "chosen", .at = bound_inside, .library = "chosen.so" },
+	{ "versions", versions },
+	{ "page", .at = own_page, .library = "calls5.so" },
+	{ "large", .at = own_page, .library = "calls40.so" },
+	{ "many", many_slots },
+	{ "moved", moved_headers },
+	{ "goes", goes_at_the_end },
+	{ "crowd", crowd },
+	{ "sandbox", sandbox },
+	{ "complete", complete },
+	{ "dependency", dependency },
+	{ "behind", behind_its_caller },
+};
+
 int main(int argc, char **argv)
 {
-	const char *what = argc > 2 ? argv[2] : "";
+	size_t i = 0;
 
 	check(argc > 2 && linger_is_here(), "usage: apart FOLDER WHAT, with linger");
 	folder = argv[1];
 	replacer = open_library("replaces.so", RTLD_NOW);
-	if (!strcmp(what, "like"))
-		replaced_by_its_like();
-	else if (!strcmp(what, "led"))
-		led_to_its_like();
-	else if (!strcmp(what, "swapped"))
-		swapped();
-	else if (!strcmp(what, "chosen_like"))
-		chosen_by_its_like();
-	else if (!strcmp(what, "back"))
-		back_again();
-	else if (!strcmp(what, "over"))
-		taken_over();
-	else if (!strcmp(what, "had"))
-		had_it_before();
-	else if (!strcmp(what, "met"))
-		met();
-	else if (!strcmp(what, "first"))
-		first_loaded();
-	else if (!strcmp(what, "old"))
-		version_or_other("old.so", "apart3.so");
-	else if (!strcmp(what, "new"))
-		version_or_other("new.so", "apart3.so");
-	else if (!strcmp(what, "fourth"))
-		fourth_namespace();
-	else if (!strcmp(what, "entry"))
-		both_at_one_entry();
-	else if (!strcmp(what, "older"))
-		own_of_older();
-	else if (!strcmp(what, "exact"))
-		exact_version();
-	else if (!strcmp(what, "unversioned"))
-		without_version();
-	else if (!strcmp(what, "inside"))
-		bound_inside("inside.so");
-	else if (!strcmp(what, "chosen"))
-		bound_inside("chosen.so");
-	else if (!strcmp(what, "versions"))
-		versions();
-	else if (!strcmp(what, "page"))
-		own_page("calls5.so");
-	else if (!strcmp(what, "large"))
-		own_page("calls40.so");
-	else if (!strcmp(what, "many"))
-		many_slots();
-	else if (!strcmp(what, "moved"))
-		moved_headers();
-	else if (!strcmp(what, "goes"))
-		goes_at_the_end();
-	else if (!strcmp(what, "crowd"))
-		crowd();
-	else if (!strcmp(what, "sandbox"))
-		sandbox();
-	else if (!strcmp(what, "complete"))
-		complete();
-	else if (!strcmp(what, "dependency"))
-		dependency();
-	else if (!strcmp(what, "behind"))
-		behind_its_caller();
+	while (i < sizeof(cases) / sizeof(*cases) && strcmp(cases[i].what, argv[2]) != 0)
+		i++;
+	check(i < sizeof(cases) / sizeof(*cases), "what is %s?", argv[2]);
+	if (cases[i].run)
+		cases[i].run();
 	else
-		fail("what?");
+		cases[i].at(cases[i].library);
 	puts("done");
 	return 0;
 }
