@@ -336,10 +336,9 @@ static inline int linger_vouch(linger_rt *rt, const void *lo, const void *hi, in
 typedef struct linger_redirect linger_redirect;
 
 enum linger_redirect_flag {
-	LINGER_LATER =
-		1, /* nobody need define the name yet: it takes effect when somebody does, before
-			     constructors; of a kept library that is opened again, behind them, and of
-			     several such at once, any */
+	/* Nobody need define the name yet: it takes effect when somebody does, before constructors; of a
+	 * kept library that is opened again, behind them, and of several such at once, any. */
+	LINGER_LATER = 1,
 	LINGER_ALL_BUT = 2,  /* callers, or caller, is who is left out */
 	LINGER_COMPLETE = 4, /* refuse, unless every binding can be reached */
 	LINGER_AT_ENTRY = 8, /* at the function's entry, too, which reaches every call: its object

@@ -58,7 +58,6 @@ void *lgr_redirect_lookup(uintptr_t caller, void *handle, const char *name, cons
 	struct lgr_wanted wanted = {
 		.name = name, .version = version, .address = true, .exact = true
 	};
-
 	uintptr_t target = 0;
 
 	/* Only who is singled out, or may be meant by a filter, gets anything but what everybody does. */
