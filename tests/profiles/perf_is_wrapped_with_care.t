@@ -66,7 +66,8 @@ is "lines of a file that is gone: perf lives" $? 0
 ok "and shows every sample" [ "$(grep -c 'cpu-clock:u' said)" -gt 20 ]
 # A pipe whose reader has gone already: one that goes meanwhile may have found room for everything.
 mkfifo pipe
-exec 8<>pipe 9>pipe 8<&-
+exec 8<>pipe
+exec 9>pipe 8<&-
 linger_perf script -i gone >&9 2>/dev/null
 is "it ends when nobody reads on" $? 141
 exec 9>&-
