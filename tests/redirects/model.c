@@ -90,10 +90,10 @@ struct standing {
 	linger_redirect *made;
 	unsigned number, flags;
 	int name, version, slot;
-	bool by_address;
-	char callers[64]; /* "": no glob */
-	int caller;	  /* a load; 0: none */
-	int provider;	  /* a load; 0: any */
+	bool by_address, sought; /* it has lost what it redirects, and found nothing else */
+	char callers[64];	 /* "": no glob */
+	int caller;		 /* a load; 0: none */
+	int provider;		 /* a load; 0: any */
 	enum kind kind;
 	int plain; /* which of them */
 	struct definition
@@ -459,9 +459,14 @@ static struct definition find_new(const struct standing *r, int before)
 	return d;
 }
 
-/* Whoever has lost what it redirects takes the next one. before: the last load that it could have taken. */
+/*
+ * Whoever has lost what it redirects takes the next one. before: the last load that it could have taken. One that had
+ * no room then is not asked again, though it may have moved to the front.
+ */
 static void settle(int before)
 {
+	static bool was_live[MOST_LOADS];
+
 	leave_global();
 	for (int i = 0; i < n_all; i++) {
 		struct standing *r = all[i];
@@ -471,11 +476,15 @@ static void settle(int before)
 		if (r->by_address || is_live(r->home.load))
 			continue;
 		d = find_definition(r);
-		if (d.load && r->flags & LINGER_AT_ENTRY && !module_of(d)->patchable)
+		if (d.load && r->flags & LINGER_AT_ENTRY &&
+		    (!module_of(d)->patchable || (r->sought && was_live[d.load])))
 			d = find_new(r, before);
+		r->sought = !d.load;
 		if (d.load)
 			aim_at(r, d);
 	}
+	for (int load = 1; load <= last_load; load++)
+		was_live[load] = is_live(load);
 }
 
 /* ------------------------------------------------------------------------------ the checks */
