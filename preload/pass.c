@@ -420,14 +420,18 @@ uint32_t lgr_sites_verify(void)
 }
 
 /* Where others lead, too, only now does the loader's search tell what it was bound to. */
-static void note_slot(struct lgr_site *site, uint32_t i)
+static void note_slot(struct lgr_name *name, uint32_t i)
 {
-	uintptr_t value = lgr_slot_load(site->name, i);
+	const struct lgr_site *site = name->sites;
+	uint64_t id;
 
-	if (!lgr_slot_is(site->name, i, LGR_MARK_KNOWN) &&
-	    !lgr_slot_is(site->name, i, LGR_MARK_FIXED) && is_shared(site, value) &&
-	    lgr_site_has(site, i, value))
-		lgr_slot_know(site->name, i, site->id, true);
+	if (lgr_slot_is(name, i, LGR_MARK_KNOWN) || lgr_slot_is(name, i, LGR_MARK_FIXED))
+		return;
+	while (site && !is_shared(site, lgr_slot_load(name, i)))
+		site = site->next;
+	id = site ? lgr_slot_definer(name, i) : 0;
+	if (id)
+		lgr_slot_know(name, i, id, true);
 }
 
 void lgr_sites_apply_to(const struct lgr_object *object)
@@ -436,11 +440,10 @@ void lgr_sites_apply_to(const struct lgr_object *object)
 
 	if (!indexed || !begin(1))
 		return;
-	for (uint32_t i = 0; i < indexed->n; i++)
-		for (struct lgr_site *site = indexed->slot[i].name->sites; site;
-		     site = site->next) {
-			note_slot(site, indexed->slot[i].at);
+	for (uint32_t i = 0; i < indexed->n; i++) {
+		note_slot(indexed->slot[i].name, indexed->slot[i].at);
+		for (struct lgr_site *site = indexed->slot[i].name->sites; site; site = site->next)
 			settle_slot(site, indexed->slot[i].at, 0);
-		}
+	}
 	finish(LGR_N_SLOTS_WRITTEN);
 }

@@ -304,6 +304,18 @@ static bool wanted_by(const struct lgr_name *name, uint32_t i, struct lgr_found 
 	return true;
 }
 
+uint64_t lgr_slot_definer(const struct lgr_name *name, uint32_t i)
+{
+	const struct lgr_object *object;
+	struct lgr_found from, found;
+	struct lgr_wanted wanted;
+
+	if (!wanted_by(name, i, &from, &wanted) || !lgr_scope_find(from.map, NULL, &wanted, &found))
+		return 0;
+	object = lgr_registry_find((uintptr_t)found.map, UINT64_MAX);
+	return object ? object->id : 0;
+}
+
 /* Would the loader bind the slot to this very definition? */
 bool lgr_site_binds(const struct lgr_site *site, uint32_t i)
 {

@@ -148,6 +148,9 @@ bool lgr_site_others_lead_to(const struct lgr_site *site, uintptr_t value, bool 
 /* A new tie: what holds its replacement by now holds it for another definition of the name. */
 void lgr_site_know_others(const struct lgr_tie *tie);
 
+/* The id of whose definition the loader's search finds for the slot; 0: nobody's, or it is not known. */
+uint64_t lgr_slot_definer(const struct lgr_name *name, uint32_t i);
+
 /* Would the loader bind the slot to this very definition? */
 bool lgr_site_binds(const struct lgr_site *site, uint32_t i);
 
