@@ -27,8 +27,7 @@ enum lgr_mark {
 	LGR_MARK_SINGLED = 4, /* of an object that gets something else than everybody */
 	LGR_MARK_FIXED = 8,   /* no binding that can be changed: COPY, TLS */
 	LGR_MARK_CODE = 16,   /* in another segment that is not writable (DT_TEXTREL) */
-	LGR_MARK_KNOWN =
-		32 /* whose definition it is bound to is noted, since what it holds does not tell */
+	LGR_MARK_KNOWN = 32   /* whose it is is noted, since what it holds does not tell */
 };
 #define LGR_MARK_SHIFT 56
 

@@ -425,7 +425,7 @@ static void note_slot(struct lgr_name *name, uint32_t i)
 	const struct lgr_site *site = name->sites;
 	uint64_t id;
 
-	if (lgr_slot_is(name, i, LGR_MARK_KNOWN) || lgr_slot_is(name, i, LGR_MARK_FIXED))
+	if (lgr_slot_is(name, i, LGR_MARK_KNOWN | LGR_MARK_FIXED))
 		return;
 	while (site && !is_shared(site, lgr_slot_load(name, i)))
 		site = site->next;

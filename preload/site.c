@@ -391,8 +391,7 @@ void lgr_site_know_others(const struct lgr_tie *tie)
 	uint64_t id = find_other(tie);
 
 	for (uint32_t i = 0; id && i < name->count; i++)
-		if (!lgr_slot_is(name, i, LGR_MARK_KNOWN) &&
-		    !lgr_slot_is(name, i, LGR_MARK_FIXED) &&
+		if (!lgr_slot_is(name, i, LGR_MARK_KNOWN | LGR_MARK_FIXED) &&
 		    lgr_slot_load(name, i) == tie->redirect->replacement)
 			lgr_slot_know(name, i, id, true);
 }
